@@ -78,7 +78,7 @@ def _choice(item: str, value: str) -> dict[str, Any]:
 def write_argilla(table: Table, folder: Path, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write a folder that ``argilla.Dataset.from_disk`` (Argilla 2) reads; returns how many records.
 
-    The label in force is the suggestion, with who gave it as its agent: people's answers belong to users of the server.
+    The current label is the suggestion, with who gave it as its agent: people's answers belong to users of the server.
     """
     _need_text(table, "Argilla")
     task, run = table.facts.task, table.facts.run

@@ -22,7 +22,7 @@ class EmailState(StrEnum):
 class LabelSource(StrEnum):
     """Name who gave a label: the model, another email with the same text, or a person.
 
-    A label that its giver took back stays on record as withdrawn; it is never the one in force.
+    A label that its giver took back stays on record as withdrawn; it is never the current one.
     """
 
     MODEL = "model"
@@ -169,11 +169,11 @@ class EmailRecord:
 class ExportRow(NamedTuple):
     """Hold one item's result as it is exported; up to ``text`` its fields are the export's columns, in their order.
 
-    A named tuple and no dataclass: a run of a million items makes a million of them. ``label`` is the label in force
+    A named tuple and no dataclass: a run of a million items makes a million of them. ``label`` is the current label
     and empty while there is none; ``model_label`` and ``human_label`` are the newest of each. ``key_alias``, ``model``
     and ``raw_answer`` belong to the call that gave the model's label, or else to the last call; ``attempts`` and
     ``tokens`` count all calls about the item. ``labeled_at`` is ISO 8601 in UTC, or empty. ``note`` joins what people
-    noted: with the label in force, then on the item. ``kept`` holds the source's own columns as JSON, or None.
+    noted: with the current label, then on the item. ``kept`` holds the source's own columns as JSON, or None.
     ``label_probability`` is what that call's model gave its label, where the server reported it.
     """
 

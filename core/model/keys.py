@@ -52,7 +52,7 @@ class KeyStatus:
     """Hold a key as people may see it: never the secret. ``cooldown_s`` is 0 unless it cools or is benched.
 
     ``limit`` names what it waits for (``TPM``), ``requests``, ``errors_429`` and ``tokens`` count since it was added
-    on this machine. A ``pinned`` key is asked first; the others take what it cannot.
+    on this machine. A ``pinned`` key is used first; the others take the rest.
     """
 
     alias: str

@@ -326,7 +326,7 @@ class Snapshot:
     pending: int
     cursor: int
     labels: Mapping[str, int]
-    labels_lately: Mapping[str, int]
+    recent_labels: Mapping[str, int]
     sources: Mapping[str, int]
     reasks: Mapping[int, int]
     outcomes: Mapping[str, int]
@@ -335,7 +335,7 @@ class Snapshot:
     completion_tokens: int
     asking: Mapping[str, int]
     pace: tuple[PacePoint, ...]
-    lately: tuple[Happening, ...]
+    recent: tuple[Happening, ...]
     commands: tuple[CommandRecord, ...]
     resumption: Resumption | None
     forecast: Forecast | None

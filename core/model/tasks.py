@@ -103,7 +103,7 @@ class TaskVersion:
     task: Task
     since_at: float
     by: str
-    in_force: bool
+    active: bool
     labels: Mapping[str, int]
     by_people: int
     calls: int

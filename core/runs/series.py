@@ -62,7 +62,7 @@ def merged(name: str, parts: Sequence[Snapshot]) -> Snapshot:
         pending=sum(each.pending for each in parts),
         cursor=sum(each.cursor for each in before) + turn.cursor,
         labels=_summed(each.labels for each in parts),
-        labels_lately=turn.labels_lately,
+        recent_labels=turn.recent_labels,
         sources=_summed(each.sources for each in parts),
         reasks=_summed(each.reasks for each in parts),
         outcomes=_summed(each.outcomes for each in parts),

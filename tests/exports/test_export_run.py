@@ -37,7 +37,7 @@ def rows(path: Path, **how: Any) -> list[dict[str, Any]]:
 
 
 def test_a_row_holds_both_labels_and_how_they_came_about(run: tuple[Path, Store]) -> None:
-    """The calls, the key, the answer and the tokens are the model's also where a person's label is in force."""
+    """The calls, the key, the answer and the tokens are the model's also where a person's label is the current one."""
     found = rows(run[0])
     assert [row["label"] for row in found] == ["1", "1", "0", "", ""]
     third = found[2]

@@ -327,7 +327,7 @@ def test_label_studio_itself_finds_no_fault(tmp_path: Path) -> None:
 
 
 def test_argilla_gets_a_folder_for_from_disk(tmp_path: Path) -> None:
-    """Settings, dataset and records; the label in force is the suggestion, with who gave it."""
+    """Settings, dataset and records; the current label is the suggestion, with who gave it."""
     export_table(table(LABELED, FAILED, BY_ADA), tmp_path / "out", layout="argilla")
     records = json.loads((tmp_path / "out" / "records.json").read_text())
     assert [record["suggestions"] for record in records] == [

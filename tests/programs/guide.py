@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tui.actions.active import in_force
+from tui.actions.active import every_action
 from tui.actions.catalog import EVERYWHERE, RUN_SCOPES
 from tui.actions.context import Context, Scope
 from tui.grammar import parser
@@ -87,7 +87,7 @@ def keys_table() -> str:
     """Return the table of every key, what it does and on which screens."""
     calm = {scope: Context(scope) for scope in Scope}
     rows = ["| key | does | on |", "| --- | --- | --- |"]
-    for action in in_force():
+    for action in every_action():
         where = ", ".join(scope.value for scope in Scope if scope in action.scopes)
         where = {EVERYWHERE: "every screen", RUN_SCOPES: "every screen of a run"}.get(action.scopes, where)
         word = action.label(calm[next(scope for scope in Scope if scope in action.scopes)])

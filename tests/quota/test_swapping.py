@@ -60,17 +60,17 @@ def test_swapping_again_and_again_goes_round(desk: Desk) -> None:
         seen.append(granted.alias)
         answer(broker, granted)
         said = broker.swap()
-        assert f"{granted.alias} is out of use" in said
+        assert f"{granted.alias} disabled" in said
         assert state(broker, granted.alias) is KeyState.DISABLED
     assert set(seen) == {"main", "spare", "lab"}
 
 
-def test_a_pinned_key_is_asked_first_and_the_others_where_it_cannot_be(desk: Desk) -> None:
+def test_a_pinned_key_is_used_first_and_the_others_where_it_cannot_be(desk: Desk) -> None:
     """A pin made in another process holds at the next tick, survives a restart, and gives way while its quota is out."""
     broker, console = desk.broker(), desk.store()
     console.pin("lab")
     desk.now += 1
-    assert broker.tick() == ["lab is asked first"]
+    assert broker.tick() == ["lab is used first"]
     again = desk.broker(seed=2)
     for worker in (broker, again):
         for _ in range(3):
@@ -82,7 +82,7 @@ def test_a_pinned_key_is_asked_first_and_the_others_where_it_cannot_be(desk: Des
     assert desk.grant(broker).alias in ("main", "spare")
     console.pin(None)
     desk.now += 1
-    assert "lab is no longer asked first" in broker.tick()
+    assert "lab is no longer used first" in broker.tick()
     assert not any(each.pinned for each in console.statuses(MODEL, desk.now))
 
 

@@ -62,11 +62,11 @@ SPOILED = [
     ("INSERT INTO label(email_id, value, source, at) VALUES (99, '1', 'human', 0)", "labels without an entry", False),
     ("UPDATE label SET attempt_id = 77 WHERE email_id = 1", "without the answer that they came from", False),
     ("UPDATE attempt SET outcome = 'invalid' WHERE email_id = 1", "without the answer that they came from", False),
-    ("UPDATE email SET label = '0' WHERE id = 1", "whose label is not the one in force: 1", True),
+    ("UPDATE email SET label = '0' WHERE id = 1", "whose label is not the current one: 1", True),
     ("UPDATE email SET failure = NULL WHERE id = 2", "failed texts without a reason: 2", False),
     ("UPDATE email SET state = 'gone' WHERE id = 7", "a state that does not exist: 7", False),
     ("UPDATE email SET position = 0 WHERE id = 7", "missing or taken twice: 0", False),
-    ("UPDATE email SET label = '1' WHERE id = 7", "whose label is not the one in force: 7", True),
+    ("UPDATE email SET label = '1' WHERE id = 7", "whose label is not the current one: 7", True),
     ("DROP TRIGGER email_changed", "email_changed is missing", False),
     ("DELETE FROM task", "the active task (v1) is missing", False),
     ("INSERT INTO run(id) VALUES (2)", "2 rows instead of one", False),
@@ -102,7 +102,7 @@ def test_repair_writes_totals_and_cursor_as_the_rows_give_them(worked: Path) -> 
     assert check_run(worked).sound
     assert kept_totals(worked) == recount(worked)
     with RunReader(worked) as reader:
-        assert reader.snapshot(NOW).lately[0].kind == "repair"
+        assert reader.snapshot(NOW).recent[0].kind == "repair"
 
 
 def test_repair_keeps_out_of_a_living_workers_way(
@@ -296,7 +296,7 @@ def test_an_older_file_is_copied_and_then_migrated(worked: Path) -> None:
     assert check_run(worked).sound
     assert check_run(worked).notes == ()
     with RunReader(worked) as reader:
-        assert copy.name in reader.snapshot(NOW).lately[0].text
+        assert copy.name in reader.snapshot(NOW).recent[0].text
 
 
 def test_an_older_file_is_read_and_checked_as_it_is(worked: Path) -> None:

@@ -182,7 +182,7 @@ STEPS = st.lists(
 def test_after_any_history_the_file_is_what_it_promises(
     make_run: MakeRun, steps: list[tuple[str, set[int], str]]
 ) -> None:
-    """Totals, cursor and labels in force agree with the rows, whatever people and the model do in turn."""
+    """Totals, cursor and current labels agree with the rows, whatever people and the model do in turn."""
     path = make_run(["a", "b", "c", "d", "e", "f"], name=f"run{next(SERIAL)}")
     with RunLock(path) as lock, Store.open(path, lock) as store:
         store.begin_epoch(now=NOW, pid=1, host="here")

@@ -128,7 +128,7 @@ def test_a_wait_is_shown_with_its_limit(make_run: MakeRun, opened: Open) -> None
     assert snapshot.state is RunState.WAITING
 
 
-def test_lately_mixes_labels_and_events_the_newest_first(make_run: MakeRun, opened: Open) -> None:
+def test_recent_mixes_labels_and_events_the_newest_first(make_run: MakeRun, opened: Open) -> None:
     """Copies do not crowd out what was asked."""
     path = make_run(["a", "b", "a", "c"])
     store = opened(path)
@@ -136,13 +136,13 @@ def test_lately_mixes_labels_and_events_the_newest_first(make_run: MakeRun, open
     store.commit([failed(2)], now=NOW + 2)
     store.add_event("key", "main is disabled", now=NOW + 3)
     with RunReader(path) as reader:
-        lately = reader.snapshot(NOW).lately
-    assert [one.kind for one in lately] == ["key", "failed", "labeled", "start"]
-    assert lately[2].label == "1"
+        recent = reader.snapshot(NOW).recent
+    assert [one.kind for one in recent] == ["key", "failed", "labeled", "start"]
+    assert recent[2].label == "1"
 
 
 def test_an_email_without_a_subject_is_named_by_how_its_text_begins(tmp_path: Path, task: Task, opened: Open) -> None:
-    """In lists, in what happened lately and in a sample: a column of plain texts has no subjects. Headers say nothing."""
+    """In lists, in what happened recently and in a sample: a column of plain texts has no subjects. Headers say nothing."""
     texts = {"Shall we\n have lunch?": "Shall we have lunch?", "From: a@b.example\n\nNoon?": "Noon?", "": ""}
     path = tmp_path / "plain.db"
     with Store.create(
@@ -158,8 +158,8 @@ def test_an_email_without_a_subject_is_named_by_how_its_text_begins(tmp_path: Pa
         assert [row.opening for row in reader.emails(limit=9)] == list(texts.values())
         assert [row.named for row in reader.emails(limit=9)] == ["Shall we have lunch?", "Noon?", "(no subject)"]
         assert reader.record(1).row.opening == "Shall we have lunch?"
-        lately = {one.kind: one for one in reader.snapshot(NOW).lately}
-        assert (lately["labeled"].text, lately["failed"].subject) == ("Shall we have lunch?", "Noon?")
+        recent = {one.kind: one for one in reader.snapshot(NOW).recent}
+        assert (recent["labeled"].text, recent["failed"].subject) == ("Shall we have lunch?", "Noon?")
         assert {email.opening for email, _ in sample(path, 9)} == set(texts.values())
 
 

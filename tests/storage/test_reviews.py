@@ -55,7 +55,7 @@ def audit(path: Path) -> Audit:
 
 
 def test_an_answer_wins_and_the_model_keeps_its_label(run: Path) -> None:
-    """A blind answer is in force for the email and its copy, and the model's label stays what figures compare with."""
+    """A blind answer is the current label of the email and its copy, and the model's label stays what figures compare with."""
     assert answer(run, ReviewAnswer(1, "anna", "0")) == 1
     assert shown(run)[0] == shown(run)[3] == ("labeled", "0", "human")
     assert model_labels(run, "v1") == {1: "1", 2: "1", 3: "0", 4: "1"}
@@ -99,7 +99,7 @@ def test_the_second_answer_counts_and_both_are_kept(run: Path) -> None:
 
 
 def test_withdrawing_gives_the_models_label_back(run: Path) -> None:
-    """Taking an answer back brings back the label that was in force before, for copies too, and the email is due again."""
+    """Taking an answer back brings back the label that was current before, for copies too, and the email is due again."""
     answer(run, ReviewAnswer(1, "anna", "0"))
     with RunLock(run) as lock, Store.open(run, lock) as store:
         assert store.withdraw_review("anna", now=NOW) == 1
@@ -116,7 +116,7 @@ def test_the_same_answer_sent_twice_is_recorded_once(run: Path) -> None:
 
 
 def test_cannot_tell_is_counted_and_is_no_label(run: Path) -> None:
-    """An answer without a label leaves the label in force and is left out of figures."""
+    """An answer without a label leaves the current label and is left out of figures."""
     answer(run, ReviewAnswer(2, "anna", None), ReviewAnswer(3, "anna", "0"))
     assert shown(run)[1] == ("labeled", "1", "model")
     found = judge(audit(run))

@@ -173,7 +173,7 @@ def test_a_failure_says_lately_which_email_it_was(make_run: MakeRun, opened: Ope
     path = make_run(["a"])
     opened(path).commit([failed(1)], now=NOW)
     with RunReader(path) as reader:
-        happened = next(it for it in reader.snapshot(NOW).lately if it.kind == "failed")
+        happened = next(it for it in reader.snapshot(NOW).recent if it.kind == "failed")
         assert happened.subject == reader.record(1).row.subject
 
 

@@ -81,7 +81,7 @@ def test_a_new_version_touches_no_label_and_asks_what_is_in_line(make_run: MakeR
         snapshot = reader.snapshot(NOW)
         assert reader.task() == TWO
     assert snapshot.labels == {"y": 1, "1": 1}
-    assert snapshot.lately[0].kind in ("task", "labeled")
+    assert snapshot.recent[0].kind in ("task", "labeled")
     assert (snapshot.commands[0].kind, snapshot.commands[0].argument) == ("task", "v2")
     sound(path)
 
@@ -132,8 +132,8 @@ def test_a_call_that_was_out_and_came_to_nothing_fails_no_email(make_run: MakeRu
     sound(path)
 
 
-def test_a_late_answer_of_an_old_version_does_not_outdo_a_label_in_force(make_run: MakeRun, opened: Open) -> None:
-    """Two versions answer about one email: the one that settled it stays in force."""
+def test_a_late_answer_of_an_old_version_does_not_outdo_a_current_label(make_run: MakeRun, opened: Open) -> None:
+    """Two versions answer about one email: the one that settled it stays current."""
     path = make_run(["a"])
     store = opened(path)
     enact(store)
@@ -189,7 +189,7 @@ def test_an_email_that_is_asked_again_gets_one_label_more_and_no_third(make_run:
 
 
 def test_going_back_to_a_version_restores_what_it_labeled(make_run: MakeRun, opened: Open) -> None:
-    """An email in line that the version labeled before is not asked twice by it: the label in force is so again."""
+    """An email in line that the version labeled before is not asked twice by it: the current label is so again."""
     path = make_run(["a", "same", "same", "d"])
     store = opened(path)
     old = store.task()
@@ -245,8 +245,8 @@ def test_what_each_version_did_is_reported(make_run: MakeRun, opened: Open) -> N
     store.commit([by("v2", Answer(attempt(4), Settled(4, 0, label="y")))], now=NOW)
     with RunReader(path) as reader:
         new, old = reader.versions()
-    assert (new.task, new.in_force, new.by, new.since_at, new.labels) == (TWO, True, "ada", NOW, {"y": 1})
-    assert (old.in_force, old.by, old.labels, old.by_people) == (False, "", {"1": 1}, 1)
+    assert (new.task, new.active, new.by, new.since_at, new.labels) == (TWO, True, "ada", NOW, {"y": 1})
+    assert (old.active, old.by, old.labels, old.by_people) == (False, "", {"1": 1}, 1)
     assert (old.calls, old.unusable, old.failed, old.both) == (2, 1, 1, 0)
     assert new.failed == 0
 
@@ -302,7 +302,7 @@ def texts(path: Path) -> list[tuple[str, str]]:
         ).fetchall()
 
 
-def in_force(path: Path) -> Task:
+def active(path: Path) -> Task:
     with RunReader(path) as reader:
         return reader.task()
 
@@ -310,7 +310,7 @@ def in_force(path: Path) -> Task:
 @pytest.mark.parametrize("change", [{"fields": ("to", "body")}, {"truncate_at": 100}, {"fields": ("subject",)}])
 def test_texts_and_hashes_follow_a_version_that_sends_others(real: Path, change: dict[str, object]) -> None:
     """Every text is made anew from the message as it came, so that what is stored is what is sent."""
-    task = versioned(replace(in_force(real), **change))  # type: ignore[arg-type]
+    task = versioned(replace(active(real), **change))  # type: ignore[arg-type]
     sentence = commands.send(real, ActivateTask(task)).sentence
     assert "what is sent of 3 texts was made anew" in sentence
     with closing(sqlite3.connect(real)) as db:
@@ -324,7 +324,7 @@ def test_emails_that_were_copies_are_asked_apart_where_their_texts_differ(real: 
     """The recipient told them apart all the time; it is only sent now."""
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 2
-    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "to", "subject", "body")))))
+    commands.send(real, ActivateTask(versioned(replace(active(real), fields=("from", "to", "subject", "body")))))
     with RunReader(real) as reader:
         assert reader.distinct_texts() == 3
 
@@ -333,7 +333,7 @@ def test_flags_follow_the_text_that_is_sent(real: Path) -> None:
     """What is cut off gives no orders to the model, and is counted no more."""
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 1
-    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "subject")))))
+    commands.send(real, ActivateTask(versioned(replace(active(real), fields=("from", "subject")))))
     with RunReader(real) as reader:
         assert reader.snapshot(NOW).flagged == 0
     sound(real)
@@ -354,29 +354,29 @@ def test_an_index_of_old_texts_is_not_searched(real: Path) -> None:
             search.close()
 
     assert found() == ([1, 2], True)
-    commands.send(real, ActivateTask(versioned(replace(in_force(real), fields=("from", "subject")))))
+    commands.send(real, ActivateTask(versioned(replace(active(real), fields=("from", "subject")))))
     assert found() == ([], True)
 
 
 def test_a_version_that_sends_others_is_refused_while_a_worker_has_the_run(real: Path) -> None:
     """It says what to do, and nothing has changed."""
-    before = in_force(real)
+    before = active(real)
     with RunLock(real), pytest.raises(UsageError, match="Stop its worker first"):
         commands.send(real, ActivateTask(versioned(replace(before, truncate_at=100))))
-    assert in_force(real) == before
+    assert active(real) == before
 
 
-def test_the_task_in_force_is_not_put_in_force_again(real: Path) -> None:
+def test_the_task_in_force_is_not_activated_again(real: Path) -> None:
     """No version without a change; a name alone changes without a new version."""
-    before = in_force(real)
+    before = active(real)
     with pytest.raises(UsageError, match="is the active task of real already"):
         commands.send(real, ActivateTask(before))
     commands.send(real, ActivateTask(replace(before, name="another name")))
-    assert in_force(real).name == "another name"
+    assert active(real).name == "another name"
     with RunReader(real) as reader:
         assert len(reader.versions()) == 1
         (uncounted,) = reader.versions(counted=False)
-        assert (uncounted.counted, uncounted.in_force, uncounted.calls) == (False, True, 0)
+        assert (uncounted.counted, uncounted.active, uncounted.calls) == (False, True, 0)
 
 
 def test_too_many_emails_are_refused_with_the_number() -> None:
@@ -387,7 +387,7 @@ def test_too_many_emails_are_refused_with_the_number() -> None:
 
 def test_the_messages_of_the_source_are_never_changed(real: Path) -> None:
     """Sending less and then more again brings every character back."""
-    before, old = in_force(real), texts(real)
+    before, old = active(real), texts(real)
     commands.send(real, ActivateTask(versioned(replace(before, truncate_at=100))))
     commands.send(real, ActivateTask(before))
     assert texts(real) == old

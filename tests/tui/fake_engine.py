@@ -141,7 +141,7 @@ class FakeView:
     def versions(self, *, counted: bool = True) -> tuple[TaskVersion, ...]:
         labels = self._run.snapshot(NOW).labels
         now = TaskVersion(
-            self._run.task, NOW - 60, "ada", in_force=True, labels=dict(labels), by_people=0, calls=90, unusable=3,
+            self._run.task, NOW - 60, "ada", active=True, labels=dict(labels), by_people=0, calls=90, unusable=3,
             failed=self._run.count("failed"), both=0, agreed=0, counted=counted,
         )  # fmt: skip
         return (now, *(replace(each, counted=counted) for each in self._run.older_versions))
@@ -438,7 +438,7 @@ class FakeEngine:
         words = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}
         for record in self.waiting:
             self.run.commands.append(
-                replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} in force")
+                replace(record, acknowledged_at=record.requested_at + after_s, result=f"{record.kind} active")
             )
             self.run.state = words.get(record.kind, self.run.state)
             if record.kind == "swap":

@@ -132,7 +132,7 @@ class FakeRun:
     forecast: Forecast | None = field(default_factory=lambda: Forecast(2400.0, 2100.0, 2700.0, "TPM of org_b"))
     asking: dict[str, int] = field(default_factory=dict)
     pace: tuple[PacePoint, ...] = ()
-    lately: tuple[Happening, ...] = ()
+    recent: tuple[Happening, ...] = ()
     reasks: dict[int, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
@@ -188,7 +188,7 @@ class FakeRun:
             pending=self.count("pending"),
             cursor=settled_before,
             labels=labels,
-            labels_lately={value: min(count, 125) for value, count in labels.items()},
+            recent_labels={value: min(count, 125) for value, count in labels.items()},
             sources=sources,
             reasks=reasks,
             outcomes=self.outcomes or {"answered": len(labeled)},
@@ -197,7 +197,7 @@ class FakeRun:
             completion_tokens=12 * len(labeled),
             asking=dict(self.asking),
             pace=self.pace,
-            lately=self.lately,
+            recent=self.recent,
             commands=tuple(self.commands),
             resumption=self.resumption,
             forecast=self.forecast if self.count("pending") else None,
@@ -238,7 +238,7 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
         )
         for n in range(720)
     )
-    lately = (
+    recent = (
         Happening(NOW - 1, "labeled", "Re: storage contract draft", "1", "main", 0.6, 412, 0, 2870),
         Happening(NOW - 1, "labeled", "dinner on saturday?", "0", "spare", 0.5, 288, 1, 2868),
         Happening(NOW - 13, "waiting", "org_b waits 00:53 for tokens per minute", key_alias="lab"),
@@ -275,7 +275,7 @@ def running(total: int = 5031, settled: int = 2871) -> FakeRun:
         epoch=3,
         asking={"main": 2, "spare": 4},
         pace=pace,
-        lately=lately,
+        recent=recent,
         reasks={0: labeled - 108, 1: 98, 2: 10},
         outcomes={"answered": labeled, "invalid": 91, "empty": 7, "rate_limited": 12, "timeout": 3},
         commands=[

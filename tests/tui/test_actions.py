@@ -95,8 +95,8 @@ def listed(state: RunState, **more: object) -> RunSummary:
     return RunSummary("enron", "/nowhere/enron.db", state, 20, 10, 0, NOW, NOW, 4096, **more)  # type: ignore[arg-type]
 
 
-def version(*, in_force: bool) -> TaskVersion:
-    return TaskVersion(TASK, NOW, "ana", in_force, {}, 0, 0, 0, 0, 0, 0)
+def version(*, active: bool) -> TaskVersion:
+    return TaskVersion(TASK, NOW, "ana", active, {}, 0, 0, 0, 0, 0, 0)
 
 
 def at(scope: Scope, run: FakeRun | None = None, **more: object) -> Context:
@@ -247,8 +247,8 @@ REASONS: list[tuple[str, Context, str | None]] = [
     ("enact", at(Scope.TASK, gone(), draft=OTHER_FIELDS), None),
     ("enact", at(Scope.TASK, draft=OTHER_FIELDS), CHANGES_TEXTS),
     ("take_version", at(Scope.TASK), "The versions are not read yet."),
-    ("take_version", at(Scope.TASK, selected=version(in_force=True)), "That is the active version; E starts a draft from it."),
-    ("take_version", at(Scope.TASK, selected=version(in_force=False)), None),
+    ("take_version", at(Scope.TASK, selected=version(active=True)), "That is the active version; E starts a draft from it."),
+    ("take_version", at(Scope.TASK, selected=version(active=False)), None),
     ("theme", at(Scope.RUNS, no_color=True), "NO_COLOR is set: there are no colors to choose from."),
     ("theme", at(Scope.RUNS), None),
 ]  # fmt: skip

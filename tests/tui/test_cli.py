@@ -594,15 +594,15 @@ def test_a_key_is_pinned_unbenched_and_swapped_by_command(
     """What the console does to keys the command line does too, and it says what it did."""
     monkeypatch.setenv("GROQ_API_KEYS", "main@org_a=gsk_invented_main_0001,lab@org_b=gsk_invented_lab_0002")
     say("new", source)
-    assert "main is asked first" in say("keys", "pin", "main")[1]
-    assert "…0001  asked first, ready" in say("keys", "list")[1]
+    assert "main is used first" in say("keys", "pin", "main")[1]
+    assert "…0001  used first, ready" in say("keys", "list")[1]
     assert "waits for nothing" in say("keys", "unbench", "org_a")[1]
     assert "has made no call yet" in say("keys", "history", "main")[1]
     code, out, _ = say("swap", "mail")
-    assert (code, out) == (0, "main is out of use, lab is asked first.\n")
+    assert (code, out) == (0, "main disabled; switched to lab.\n")
     assert "disabled" in say("keys", "list")[1]
     assert say("keys", "unpin")[0] == 0
-    assert "asked first" not in say("keys", "list")[1]
+    assert "used first" not in say("keys", "list")[1]
     assert say("keys", "pin", "nobody")[0] == 1
 
 

@@ -82,7 +82,7 @@ async def test_the_head_of_a_column_sorts_by_it(desk: Opens) -> None:
 
 
 async def test_leaving_the_window_changes_nothing_and_choosing_the_same_reverses(desk: Opens) -> None:
-    """esc is safe; enter on the order in force turns it round."""
+    """esc is safe; enter on the active order turns it round."""
     async with desk() as at:
         await at.press("e", "o", "down", "escape")
         assert at.title() == "All [5,031 of 5,031]"

@@ -41,7 +41,7 @@ def test_every_pane_and_every_screen_is_explained() -> None:
 
 
 def test_explanations_name_only_actions_that_exist() -> None:
-    """Every key in a text is the key in force of some action."""
+    """Every key in a text is the active key of some action."""
     known = {action.id for action in ACTIONS}
     for explanation in (*PANES.values(), *SCREENS.values(), STATE_LINE):
         for text in (explanation.about, *(meaning for _, meaning in explanation.terms)):
@@ -130,7 +130,7 @@ async def test_help_footer_and_palette_agree_with_the_list(desk: Opens, keys: tu
             at.app.push_screen(text)
             await at.settle()
             told = text.text(150).plain
-            for action in actions.in_force():
+            for action in actions.every_action():
                 assert action.label(context).split(" (")[0] in told
 
 

@@ -53,7 +53,7 @@ def hostile_run() -> FakeRun:
         task=replace(TASK, labels=(LabelMeaning("1", EVIL, EVIL), LabelMeaning("0", "personal"))),
         commands=[CommandRecord("a", EVIL, EVIL, NOW - 9, NOW - 8, EVIL)],
         resumption=Resumption(NOW - 9, 2, 3, 3, 0, 1, EVIL),
-        lately=(
+        recent=(
             Happening(NOW, "labeled", EVIL, EVIL, EVIL, 0.5, 300, 0, 1),
             Happening(NOW, EVIL, EVIL, key_alias=EVIL),
             Happening(NOW, "failed", EVIL),

@@ -112,7 +112,7 @@ async def test_a_sentence_in_sight_is_not_shown_twice(desk: Opens) -> None:
         assert at.said().count("A worker is running already") == 1
 
 
-async def test_a_failure_lately_names_the_email_and_the_reason(desk: Opens) -> None:
+async def test_a_failure_in_recent_names_the_email_and_the_reason(desk: Opens) -> None:
     """Beside why it failed stands which one it was, at 80 columns as well."""
     async with desk(size=(80, 24)) as at:
         await at.press("6", "z")
@@ -125,7 +125,7 @@ async def test_labels_of_several_letters_are_whole_lately(desk: Opens) -> None:
     """The column of labels is as wide as the task's values need."""
     run = running()
     run.task = replace(run.task, labels=(LabelMeaning("yes", "complaint", ""), LabelMeaning("no", "other", "")))
-    run.lately = tuple(replace(it, label="yes" if it.label == "1" else "no") for it in run.lately)
+    run.recent = tuple(replace(it, label="yes" if it.label == "1" else "no") for it in run.recent)
     async with desk(run, size=(80, 24)) as at:
         assert "yes  Re: storage contract draft" in at.screen()
         assert "no   dinner on saturday?" in at.screen()

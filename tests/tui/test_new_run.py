@@ -448,12 +448,12 @@ def test_watching_a_run_without_a_worker_prints_one_line(
 
 
 @pytest.mark.asyncio
-async def test_lately_holds_still_while_it_is_read(desk: Opens) -> None:
+async def test_recent_holds_still_while_it_is_read(desk: Opens) -> None:
     """What happens meanwhile is shown when the focus leaves."""
     async with desk() as at:
         await at.press("6")
         before = at.lines_of("RecentPane")
-        at.run.lately = at.run.lately[3:]
+        at.run.recent = at.run.recent[3:]
         await at.read(later_s=1)
         assert at.lines_of("RecentPane") == before
         await at.press("1")

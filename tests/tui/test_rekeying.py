@@ -76,7 +76,7 @@ def test_a_key_may_be_used_on_screens_that_do_not_meet() -> None:
     ],
 )
 def test_what_cannot_be_is_reported_and_the_default_stays(table: dict[str, Any], told: str) -> None:
-    """File, entry, what is wrong, and which key stays in force."""
+    """File, entry, what is wrong, and which key is used."""
     keys, troubles = apply(table)
     assert len(troubles) == 1
     assert troubles[0].startswith(told)

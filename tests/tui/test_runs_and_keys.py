@@ -167,7 +167,7 @@ async def test_no_run_changes_its_place_while_it_is_looked_at(desk: Opens) -> No
 
 
 async def test_the_list_is_sorted_by_name_state_or_size(desk: Opens) -> None:
-    """o goes through the orders, and the state line says which is in force."""
+    """o goes through the orders, and the state line says which is active."""
     async with desk(listed=True, change=listed) as at:
         assert "by last changed" in at.screen()
         await at.press("o")
@@ -480,7 +480,7 @@ async def test_start_pause_swap_and_stop_are_one_key_each_from_anywhere_in_a_run
             at.engine.handle()
             await at.read(later_s=1)
             assert "REQUESTED" not in at.line(0)
-            assert ("is out of use" in at.said()) == (kind == "swap")
+            assert ("switched to" in at.said()) == (kind == "swap")
         await at.press("s")
         assert at.engine.asked[-1][0] == "start" or ("start", at.app.run_path) in at.engine.asked
 

@@ -1,4 +1,4 @@
-"""The task under real keys: what is in force, drafts, comparing, putting in force, asking again, the messages."""
+"""The task under real keys: what is active, drafts, comparing, activating, asking again, the messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEW = versioned(replace(TASK, rubric="A newer rubric: say 0."))
 
 def old_version(**more: object) -> TaskVersion:
     known: dict[str, object] = {
-        "since_at": NOW - 90_000, "by": "", "in_force": False, "labels": {"1": 30, "0": 10}, "by_people": 0, "calls": 40,
+        "since_at": NOW - 90_000, "by": "", "active": False, "labels": {"1": 30, "0": 10}, "by_people": 0, "calls": 40,
         "unusable": 0, "failed": 2, "both": 20, "agreed": 19,
     }  # fmt: skip
     return TaskVersion(OLD, **{**known, **more})  # type: ignore[arg-type]
@@ -293,7 +293,7 @@ async def test_putting_a_draft_in_force_says_what_it_means_first(desk: Opens) ->
 
 
 async def test_a_label_of_an_older_version_is_shown_as_such_on_the_monitor(desk: Opens) -> None:
-    """It counts on, under its value, and is not taken for one of the labels in force."""
+    """It counts on, under its value, and is not taken for one of the current labels."""
     run = with_versions()
     run.task = versioned(replace(REAL, labels=(LabelMeaning("1", "work"), LabelMeaning("2", "neither"))))
     async with desk(run) as at:
@@ -301,7 +301,7 @@ async def test_a_label_of_an_older_version_is_shown_as_such_on_the_monitor(desk:
 
 
 async def test_a_worker_is_asked_and_the_command_is_shown_until_it_handles(desk: Opens) -> None:
-    """The draft stays one until the run file says that it is in force."""
+    """The draft stays one until the run file says that it is active."""
     async with desk(with_versions(running())) as at:
         leave_draft(at, task_to_toml(NEW))
         await at.press("D", "L", "y")
@@ -446,7 +446,7 @@ async def test_the_exact_messages_of_the_email_under_the_cursor(desk: Opens) -> 
 
 
 async def test_a_re_ask_shows_the_emails_own_bad_answers(desk: Opens) -> None:
-    """Where the version in force got unusable answers, those are what it would be asked with."""
+    """Where the active version got unusable answers, those are what it would be asked with."""
     run = stopped()
     async with desk(run, size=(120, 40)) as at:
         await at.press("e", "f", "Y", "Q")

@@ -156,12 +156,12 @@ def test_a_share_without_emails_is_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lately", "arrow"),
+    ("recent", "arrow"),
     [((206, 250), " "), ((240, 250), "▲"), ((150, 250), "▼"), ((0, 0), " ")],
 )
-def test_a_trend_is_shown_only_beyond_chance(lately: tuple[int, int], arrow: str) -> None:
+def test_a_trend_is_shown_only_beyond_chance(recent: tuple[int, int], arrow: str) -> None:
     """The arrow appears where the late share leaves what chance would do."""
-    assert present.trend(*lately, 4120, 5000) == arrow
+    assert present.trend(*recent, 4120, 5000) == arrow
 
 
 def test_the_rate_counts_a_slice_as_far_as_it_got() -> None:

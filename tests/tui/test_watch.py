@@ -77,7 +77,7 @@ def test_foreign_names_do_nothing_to_a_corner() -> None:
         run=replace(BUSY.run, name=evil),
         state=RunState.STOPPED,
         reason=evil,
-        lately=(Happening(NOW, "failed", evil),),
+        recent=(Happening(NOW, "failed", evil),),
     )
     whole = "\n".join(texts(hostile))
     assert not set(whole) & {"\x1b", "\x07", "\x9b", "\u202e"}

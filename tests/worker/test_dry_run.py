@@ -78,7 +78,7 @@ def test_a_trial_asks_for_real_and_leaves_the_run_as_it_was(
 def test_a_trial_goes_on_beside_a_worker(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes no lock: the worker labels on, and every label is of the version in force."""
+    """It takes no lock: the worker labels on, and every label is of the active version."""
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.1", "--rpm", "600"):
         path = make(settings, tmp_path, 200)
         commands.start(path, settings)

@@ -128,7 +128,7 @@ def test_a_swap_is_handled_within_a_second_and_the_next_key_asks(
         until(path, lambda snapshot: snapshot.labeled > 5)
         took_s, said = acknowledged(path, commands.send(path, SwapKey(), settings))
         assert took_s < SOON_S
-        out, into = said.removesuffix(" is asked first").split(" is out of use, ")
+        out, into = said.split(" disabled; switched to ")
         until(path, lambda snapshot: set(snapshot.asking) == {into})
         with KeyStore.from_settings(settings) as store:
             states = {key.alias: (key.state.value, key.pinned) for key in store.statuses("m", time.time())}

@@ -21,7 +21,7 @@ from core.storage.writing.check import check_run
 from tests.worker.test_process import SOON_S, acknowledged, make, simulator, until
 
 
-def in_force(path: Path) -> Task:
+def active(path: Path) -> Task:
     with RunReader(path) as reader:
         return reader.task()
 
@@ -38,7 +38,7 @@ def test_a_worker_changes_to_another_version_in_mid_run(
     with simulator(monkeypatch, "--keys", "2", "--latency", "0.3", "--rpm", "600"):
         path = make(settings, tmp_path, 200)
         commands.send(path, SetConcurrency(4))  # so few calls of the old version are out when the new one begins
-        old = in_force(path)
+        old = active(path)
         new = versioned(
             replace(
                 old,
@@ -76,10 +76,10 @@ def test_a_worker_changes_to_another_version_in_mid_run(
 def test_a_paused_worker_stays_paused_under_the_new_version(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A version that comes in force is no reason to go on; resuming asks with it, and stopping works as ever."""
+    """A version that becomes active is no reason to go on; resuming asks with it, and stopping works as ever."""
     with simulator(monkeypatch, "--latency", "0.2", "--rpm", "600"):
         path = make(settings, tmp_path, 150)
-        new = versioned(replace(in_force(path), rubric="Say 1."))
+        new = versioned(replace(active(path), rubric="Say 1."))
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
         commands.send(path, Pause())
@@ -107,13 +107,13 @@ def test_a_version_that_sends_other_texts_is_refused_by_a_worker(
 
     with simulator(monkeypatch, "--latency", "0.2", "--rpm", "60"):
         path = make(settings, tmp_path, 150)
-        old = in_force(path)
+        old = active(path)
         commands.start(path, settings)
         until(path, lambda snapshot: snapshot.labeled > 3)
         for argument in (task_to_json(replace(old, truncate_at=200)), "not a task", '{"rubric": ""}'):
             command = SentCommand(control.post(path, "task", argument, now=time.time(), by="ada"), "")
             _, sentence = acknowledged(path, command)
             assert sentence.startswith(REFUSED)
-        assert in_force(path) == old
+        assert active(path) == old
         commands.send(path, Stop())
         until(path, lambda snapshot: not snapshot.worker.alive)

@@ -27,33 +27,33 @@ ACTIONS = tuple(_guarded(action) if action.changes else action for action in ALL
 
 keymap.DEFAULTS.update((action.id, action.key) for action in ACTIONS)
 
-_IN_FORCE: ContextVar[tuple[Action, ...]] = ContextVar("active actions", default=ACTIONS)
+_ACTIVE: ContextVar[tuple[Action, ...]] = ContextVar("active actions", default=ACTIONS)
 
 
 def use(actions: Sequence[Action]) -> None:
     """Use these actions, with their keys, in this console."""
-    _IN_FORCE.set(tuple(actions))
+    _ACTIVE.set(tuple(actions))
     keymap.use_names({action.id: action.key for action in actions})
 
 
-def in_force() -> tuple[Action, ...]:
+def every_action() -> tuple[Action, ...]:
     """Return every action, with the keys of this console."""
-    return _IN_FORCE.get()
+    return _ACTIVE.get()
 
 
 def by_id(action_id: str) -> Action:
     """Return the action of that name, with its active keys."""
-    return next(action for action in in_force() if action.id == action_id)
+    return next(action for action in every_action() if action.id == action_id)
 
 
 def for_key(key: str, scope: Scope) -> Action | None:
     """Return the action of this key on this screen."""
-    return next((action for action in in_force() if key in action.keys and scope in action.scopes), None)
+    return next((action for action in every_action() if key in action.keys and scope in action.scopes), None)
 
 
 def in_scope(scope: Scope) -> list[Action]:
     """Return the actions of one screen, in the order of the list."""
-    return [action for action in in_force() if scope in action.scopes]
+    return [action for action in every_action() if scope in action.scopes]
 
 
 def possible(context: Context) -> list[Action]:
@@ -63,4 +63,4 @@ def possible(context: Context) -> list[Action]:
 
 def all_keys() -> list[str]:
     """Return every key that some action uses, each once."""
-    return sorted({key for action in in_force() for key in action.keys})
+    return sorted({key for action in every_action() for key in action.keys})

@@ -298,6 +298,6 @@ def _by_person(row: EmailRow) -> bool:
 def version_blocked(context: Context) -> Reason:
     if not isinstance(context.selected, TaskVersion):
         return "The versions are not read yet."
-    if context.selected.in_force:
+    if context.selected.active:
         return keyed("That is the active version; {edit} starts a draft from it.")
     return None

@@ -1,6 +1,6 @@
 """Apply the operator's own keys, the ``[keys]`` table of the settings, to the list of actions. Pure.
 
-What cannot be taken is reported in a sentence that names file, line and entry, and the default stays in force for it.
+What cannot be taken is reported in a sentence that names file, line and entry, and the default is used for it.
 """
 
 from __future__ import annotations

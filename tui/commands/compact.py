@@ -120,7 +120,7 @@ def _labels(snapshot: Snapshot, width: int) -> Line:
 def _failed(snapshot: Snapshot, width: int) -> list[Line]:
     if not snapshot.failed:
         return []
-    last = next((it.text for it in snapshot.lately if it.kind == "failed"), "")
+    last = next((it.text for it in snapshot.recent if it.kind == "failed"), "")
     return [((foreign(join((f"✕ {number(snapshot.failed)} failed", last)), width), "failed"),)]
 
 

@@ -83,10 +83,10 @@ def _change(given: argparse.Namespace, store: KeyStore) -> str:
         )
     if given.action == "unpin":
         store.pin(None)
-        return "No key is asked first."
+        return "No key is pinned."
     if given.action == "pin":
         store.pin(given.alias)
-        return f"{given.alias} is asked first, the others take what it cannot."
+        return f"{given.alias} is used first; the others take the rest."
     store.set_enabled(given.alias, enabled=given.action == "enable")
     return f"{given.alias} is {given.action}d."
 
@@ -239,7 +239,7 @@ def _key(key: KeyStatus) -> str:
     if why.startswith(state):
         state, why = why, ""
     reason = f" ({why})" if why else ""
-    first = "asked first, " if key.pinned else ""
+    first = "used first, " if key.pinned else ""
     place = f"{one_line(key.server, limit=40)}  " if key.server not in ("", host_of(GROQ_ROOT)) else ""
     return (
         f"{one_line(key.alias):<12} …{key.last4}  {place}{first}{state}{wait}{reason}"

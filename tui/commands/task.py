@@ -130,7 +130,7 @@ def _version_line(version: TaskVersion, now: float) -> str:
         for value, count in sorted(version.labels.items(), key=lambda item: -item[1])
     )
     parts = [
-        f"{'▶' if version.in_force else ' '} {version.task.version[:8]}  since {moment(version.since_at, now)}",
+        f"{'▶' if version.active else ' '} {version.task.version[:8]}  since {moment(version.since_at, now)}",
         f"by {one_line(version.by, limit=24)}" if version.by else "made with the run",
         plural(version.labeled, "label") + (f" ({shares})" if shares else ""),
         f"{number(version.failed)} failed" if version.failed else "",
@@ -159,7 +159,7 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
             {
                 "version": version.task.version,
                 "name": version.task.name,
-                "in_force": version.in_force,
+                "active": version.active,
                 "since": version.since_at,
                 "by": version.by,
                 "labels": dict(version.labels),

@@ -227,4 +227,4 @@ def _name(task: Task, value: str) -> str:
 
 
 def _both(snapshot: Snapshot, value: str) -> tuple[int, int]:
-    return snapshot.labels.get(value, 0), snapshot.labels_lately.get(value, 0)
+    return snapshot.labels.get(value, 0), snapshot.recent_labels.get(value, 0)

@@ -196,7 +196,7 @@ class InfoScreen(Page):
         console = Console(
             theme=app.theme.removeprefix(PREFIX),
             ascii_because=app.only_ascii,
-            actions=actions.in_force(),
+            actions=actions.every_action(),
             troubles=app.troubles,
             size=(app.size.width, app.size.height),
             read_only=app.read_only,

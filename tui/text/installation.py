@@ -50,7 +50,7 @@ def gather(
     return (
         Section("Versions", _versions()),
         Section("Paths", _paths(settings)),
-        Section("Active settings", _in_force(settings, preferences, console)),
+        Section("Active settings", _active_settings(settings, preferences, console)),
         Section("Terminal", _abilities(terminal, console)),
         Section("Runs", _runs(settings, now)),
         Section("Actions, as [keys] names them", tuple((action.id, action.key) for action in console.actions)),
@@ -96,7 +96,7 @@ def _paths(settings: Settings) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _in_force(settings: Settings, preferences: Preferences, console: Console) -> tuple[tuple[str, str], ...]:
+def _active_settings(settings: Settings, preferences: Preferences, console: Console) -> tuple[tuple[str, str], ...]:
     default = {action.id: action.keys for action in ACTIONS}
     changed = [f"{action.id} {action.key}" for action in console.actions if action.keys != default[action.id]]
     return (

@@ -286,13 +286,13 @@ def share(part: int, whole: int, population: int | None = None) -> str:
     return f"{low} %" if low == high else f"{low}–{high} %"
 
 
-def trend(lately: int, lately_of: int, overall: int, overall_of: int) -> str:
+def trend(recent: int, recent_of: int, overall: int, overall_of: int) -> str:
     """Return ``▲`` or ``▼`` where the recent share differs from the overall one by more than chance, else a space.
 
     Differs by more than chance: the overall share lies outside the 95 % interval of the recent one.
     """
-    if lately_of <= 0 or overall_of <= lately_of or lately * overall_of == overall * lately_of:
+    if recent_of <= 0 or overall_of <= recent_of or recent * overall_of == overall * recent_of:
         return " "
-    low, high = wilson(lately, lately_of)
+    low, high = wilson(recent, recent_of)
     whole = overall / overall_of
     return "▲" if low > whole else "▼" if high < whole else " "

@@ -329,7 +329,7 @@ class KeyStore:
             )
 
     def swap(self, swap: Swap) -> None:
-        """Take one key out of use and let the next be asked first; it comes back into use if it was out."""
+        """Disable one key and use the next one first, which is enabled if it was disabled."""
         out, into = self._record(swap.out).fingerprint, self._record(swap.into).fingerprint
         with self.database.writing():
             self.database.execute(

@@ -19,7 +19,7 @@ class Swap:
     @property
     def sentence(self) -> str:
         """Return what is done, for people."""
-        return f"{self.out} is out of use, {self.into} is asked first"
+        return f"{self.out} disabled; switched to {self.into}"
 
 
 def chosen_swap(keys: Sequence[KeyStatus], asking: Mapping[str, int]) -> Swap:

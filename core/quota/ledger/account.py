@@ -278,7 +278,7 @@ class Account:
             bucket.limit_stated(level.limit, level.source)
 
     def bench_until(self, until_at: float, limit: str, reason: str, now: float) -> None:
-        """Let nobody ask before ``until_at``, a day from now at most; a longer bench in force stays."""
+        """Let nobody ask before ``until_at``, a day from now at most; a longer bench that is running stays."""
         until_at = min(until_at, now + LONGEST_WAIT_S)
         if self.bench is None or until_at > self.bench.until_at or self.bench.until_at <= now:
             self.bench = Bench(until_at, limit, reason, now)

@@ -175,14 +175,14 @@ class KeyPool:
         return (last.reason, last.probe_at) if last is not None else ("", 0.0)
 
     def _pin(self) -> None:
-        """Ask the pinned key first."""
+        """Use the pinned key first."""
         for fingerprint, slot in self.slots.items():
             record = self._records.get(fingerprint)
             pinned = record is not None and record.pinned
             if pinned != slot.pinned:
                 slot.pinned = pinned
                 if self._filled:
-                    self._notices.append(f"{slot.alias} is {'asked first' if pinned else 'no longer asked first'}")
+                    self._notices.append(f"{slot.alias} is {'used first' if pinned else 'no longer used first'}")
 
     def _slot(self, secret: Secret, record: KeyRecord | None, now: float) -> None:
         organization = record.account if record is not None else assumed_organization(secret.alias)

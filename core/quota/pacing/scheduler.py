@@ -76,7 +76,7 @@ class Organization:
 
     @property
     def pinned(self) -> bool:
-        """Return whether it has the key that an operator has set to be asked first."""
+        """Return whether it has the key that an operator has pinned, to be used first."""
         return any(slot.pinned and slot.usable for slot in self.slots)
 
     @property

@@ -36,8 +36,8 @@ STANDS = f"{WITHDRAWN_AT} IS NULL"
 """Notes and reviews that nobody took back."""
 
 
-def label_in_force(email: str) -> str:
-    """Return SQL for the number of the label in force of an email; ``email`` is the name of its row in the query.
+def current_label(email: str) -> str:
+    """Return SQL for the number of the current label of an email; ``email`` is the name of its row in the query.
 
     It is the newest label of a person, else the newest of the model. A pending, failed or skipped email shows a
     person's label alone: what the model said before is on record, and does not count while the model is asked again.

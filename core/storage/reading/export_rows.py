@@ -1,4 +1,4 @@
-"""Read what is exported: each item with the label in force, both labels, how they came about, text and columns."""
+"""Read what is exported: each item with the current label, both labels, how they came about, text and columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ONLY: Mapping[str, str] = {
         f" = (SELECT value FROM label WHERE email_id = e.id AND {BY_PERSON} ORDER BY id DESC LIMIT 1)"
     ),
 }
-"""What ``--only`` may say: the label in force is a person's, the model's, or both gave the same one."""
+"""What ``--only`` may say: the current label is a person's, the model's, or both gave the same one."""
 
 
 Span: TypeAlias = tuple[int | str, ...]

@@ -175,14 +175,14 @@ def _with_attempts(
     row: _Row, tried: Sequence[Sequence[Any]], task_version: str, answered: frozenset[str] = frozenset()
 ) -> PendingEmail:
     email_id, position, source_id, subject, text, content_hash, asked_from, flags = row
-    lately = [each for each in tried if each[0] > asked_from and each[4] == task_version]
+    recent = [each for each in tried if each[0] > asked_from and each[4] == task_version]
     bad = tuple(
         (answer or "", error or "")
-        for _, outcome, answer, error, _, pack_id in lately
+        for _, outcome, answer, error, _, pack_id in recent
         if outcome in BAD_ANSWERS and pack_id is None
     )
     return PendingEmail(
         email_id, position, source_id, subject or "", text, content_hash, attempts=len(tried), bad_answers=bad,
-        alone=any(outcome in _PACK_REFUSED for _, outcome, _, _, _, pack_id in lately if pack_id is not None),
+        alone=any(outcome in _PACK_REFUSED for _, outcome, _, _, _, pack_id in recent if pack_id is not None),
         flagged=bool(orders_among(flags or "")), answered=content_hash in answered,
     )  # fmt: skip

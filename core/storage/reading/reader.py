@@ -169,7 +169,7 @@ class RunReader:
         return older_labels(self._db)
 
     def older_texts(self) -> dict[str, OlderTexts]:
-        """Return the texts that older versions labeled, by the label in force, and under "" all of them."""
+        """Return the texts that older versions labeled, by the current label, and under "" all of them."""
         return older_texts(self._db)
 
     def source_digest(self) -> str:

@@ -40,7 +40,7 @@ from core.storage.reading.run_rows import lane_from, newest_answers, newest_parc
 from core.storage.reading.summaries import all_totals, group
 
 LATELY = 40
-"""Lines of *Lately* in a snapshot."""
+"""Lines of *Recent* in a snapshot."""
 
 RECENT_LABELS = 250
 """How many of the newest model labels the recent distribution looks at."""
@@ -98,7 +98,7 @@ class SnapshotReader:
             pending=counts[EmailState.PENDING],
             cursor=run["cursor"],
             labels=labels,
-            labels_lately=self._labels_lately(),
+            recent_labels=self._labels_lately(),
             sources=group(totals, "source"),
             reasks={int(name): value for name, value in sorted(group(totals, "reasks").items())},
             outcomes=group(totals, "outcome"),
@@ -108,7 +108,7 @@ class SnapshotReader:
             completion_tokens=totals.get("completion_tokens", 0),
             asking=json.loads(run["asking"] or "{}"),
             pace=self._pace(),
-            lately=self._lately(),
+            recent=self._recent(),
             commands=newest_answers(self._db),
             resumption=Resumption(**resumption) if resumption else None,
             forecast=Forecast(**forecast) if forecast else None,
@@ -175,7 +175,7 @@ class SnapshotReader:
             for at, labeled, failed, calls, waited in reversed(rows)
         )
 
-    def _lately(self) -> tuple[Happening, ...]:
+    def _recent(self) -> tuple[Happening, ...]:
         labeled = self._db.execute(
             "SELECT l.at, l.value, e.subject, e.id, e.reasks, a.key_alias, a.latency_s,"
             f" a.prompt_tokens + a.completion_tokens, {beginning('e')}"

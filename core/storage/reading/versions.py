@@ -26,7 +26,7 @@ OLDER = (
 def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[TaskVersion, ...]:
     """Return every version of a run's task, newest first. Counting reads every label and every call of the run."""
     current = db.execute("SELECT task_version FROM run").fetchone()[0]
-    put_in_force = {
+    activated = {
         version: (at, by or "")
         for version, at, by in db.execute(
             "SELECT argument, acknowledged_at, requested_by FROM command WHERE kind = 'task' ORDER BY acknowledged_at"
@@ -37,13 +37,13 @@ def task_versions(db: sqlite3.Connection, *, counted: bool = True) -> tuple[Task
     for version, definition, added_at in db.execute(
         "SELECT version, definition, added_at FROM task ORDER BY added_at"
     ).fetchall():
-        since_at, by = put_in_force.get(version, (added_at, ""))
+        since_at, by = activated.get(version, (added_at, ""))
         bare = TaskVersion(
-            task_from_definition(definition), since_at, by, in_force=version == current, labels={}, by_people=0,
+            task_from_definition(definition), since_at, by, active=version == current, labels={}, by_people=0,
             calls=0, unusable=0, failed=0, both=0, agreed=0, counted=False,
         )  # fmt: skip
         found.append(bare if counts is None else counts.filled(bare))
-    return tuple(sorted(found, key=lambda version: (version.in_force, version.since_at), reverse=True))
+    return tuple(sorted(found, key=lambda version: (version.active, version.since_at), reverse=True))
 
 
 class _Counts:
@@ -103,7 +103,7 @@ class _Counts:
 
 
 def older_labels(db: sqlite3.Connection) -> dict[str, int]:
-    """Return the labels in force that a version before the active one gave, and how many emails have each."""
+    """Return the current labels that a version before the active one gave, and how many emails have each."""
     if not _several(db):
         return {}
     rows = db.execute(
@@ -127,7 +127,7 @@ class OlderTexts:
 
 
 def older_texts(db: sqlite3.Connection) -> dict[str, OlderTexts]:
-    """Return what older versions labeled, by the label in force, and under "" all of it."""
+    """Return what older versions labeled, by the current label, and under "" all of it."""
     (version,) = db.execute("SELECT task_version FROM run").fetchone()
     compared = {
         label: (both, changed)

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.errors import RunFileError
 from core.model import EmailState
 from core.storage.file.connection import open_reader
-from core.storage.file.rows import BY_MODEL, HAS_ORDERS, label_in_force
+from core.storage.file.rows import BY_MODEL, HAS_ORDERS, current_label
 from core.storage.file.schema_version import (
     FORMAT_VERSION,
     FORMAT_WITH_BATCHES,
@@ -26,7 +26,7 @@ from core.storage.file.schema_version import (
     check_format,
 )
 from core.storage.file.shape import foreign_parts, missing_parts
-from core.storage.writing.settle import advance_cursor, restore, show_label_in_force
+from core.storage.writing.settle import advance_cursor, restore, show_current_label
 
 _SHOWN = 20
 _GUARDS = ("email_added", "email_changed", "attempt_added", "label_once", "email_source_id")
@@ -50,7 +50,7 @@ _CONTRADICTIONS = {
         " HAVING count(*) > 1"
     ),
     "labeled texts without a label on record": (
-        f"SELECT id FROM email WHERE state = 'labeled' AND {label_in_force('email')} IS NULL"
+        f"SELECT id FROM email WHERE state = 'labeled' AND {current_label('email')} IS NULL"
     ),
     "failed texts without a reason": "SELECT id FROM email WHERE state = 'failed' AND coalesce(failure, '') = ''",
     "texts in a state that does not exist": (
@@ -63,10 +63,10 @@ _CONTRADICTIONS = {
     ),
 }
 _REPAIRABLE = {
-    "texts whose label is not the one in force": (
+    "texts whose label is not the current one": (
         "SELECT e.id FROM email AS e WHERE (SELECT label IS NOT e.label OR source IS NOT e.label_source FROM"
-        f" (SELECT max(value) AS label, max(source) AS source FROM label WHERE id = {label_in_force('e')}))"
-        f" AND NOT (e.state = 'labeled' AND {label_in_force('e')} IS NULL)"
+        f" (SELECT max(value) AS label, max(source) AS source FROM label WHERE id = {current_label('e')}))"
+        f" AND NOT (e.state = 'labeled' AND {current_label('e')} IS NULL)"
     ),
     "pending or failed texts that the active version of the task has labeled": (
         "SELECT id FROM email WHERE state IN ('pending', 'failed') AND EXISTS (SELECT 1 FROM label WHERE"
@@ -241,13 +241,13 @@ def true_cursor(db: sqlite3.Connection) -> int:
 
 
 def put_right(db: sqlite3.Connection) -> int:
-    """Write labels in force, totals and cursor as the rows give them; returns how many values were wrong.
+    """Write current labels, totals and cursor as the rows give them; returns how many values were wrong.
 
     Works inside the caller's transaction.
     """
     shown, unsettled = ([row[0] for row in db.execute(query).fetchall()] for query in _REPAIRABLE.values())
     restore(db, unsettled, db.execute("SELECT task_version FROM run").fetchone()[0])
-    show_label_in_force(db, shown)
+    show_current_label(db, shown)
     kept = {name: value for name, value in db.execute("SELECT name, value FROM total").fetchall() if value}
     true = recounted(db)
     wrong: int = len({*shown, *unsettled})

@@ -16,7 +16,7 @@ from core.model import LastChange
 from core.storage.file.rows import BY_MODEL
 from core.storage.reading.run_rows import last_change
 from core.storage.writing.held_file import HeldFile
-from core.storage.writing.settle import add_event, advance_cursor, not_done, restore, show_label_in_force, storable
+from core.storage.writing.settle import add_event, advance_cursor, not_done, restore, show_current_label, storable
 
 MOST_IN_A_NOTE = 2_000
 """Characters that a note keeps: more would make a row of a list unreadable, and the record slow to draw."""
@@ -252,7 +252,7 @@ def _take_back(db: sqlite3.Connection, change: LastChange, task_version: str, no
         (_list(ids),),
     )
     restore(db, ids, task_version)
-    show_label_in_force(db, ids)
+    show_current_label(db, ids)
     return undone
 
 

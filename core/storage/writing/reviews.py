@@ -15,7 +15,7 @@ from core.model import LabelSource
 from core.quality.sampling import Sample, grown, topped_up
 from core.storage.file.rows import STANDS, WITHDRAWN_AT
 from core.storage.reading.reviews import by_label, emails_of, label_counts, sample_of, window_of_alarm
-from core.storage.writing.settle import add_event, advance_cursor, not_done, show_label_in_force, storable
+from core.storage.writing.settle import add_event, advance_cursor, not_done, show_current_label, storable
 from core.text import counted
 
 MOST_IN_A_NOTE = 2_000
@@ -106,7 +106,7 @@ def add_answers(db: sqlite3.Connection, answers: Sequence[ReviewAnswer], *, task
                 round(answer.seconds, 2), answer.batch, now,
             ),
         )  # fmt: skip
-        show_label_in_force(db, twins)
+        show_current_label(db, twins)
         added += 1
     return added
 
@@ -133,7 +133,7 @@ def withdraw_answer(db: sqlite3.Connection, annotator: str, *, now: float) -> in
             " AND source = 'human' AND annotator = ? AND email_id IN (SELECT value FROM json_each(?))",
             (row[2], row[2] + len(twins), annotator, json.dumps(twins)),
         )
-    show_label_in_force(db, twins)
+    show_current_label(db, twins)
     return int(row[1])
 
 
@@ -189,7 +189,7 @@ def dismiss_alarm(db: sqlite3.Connection, watch: str, *, by: str, note: str, now
 def relabel_window(db: sqlite3.Connection, watch: str, *, task_version: str, by: str, now: float) -> int:
     """Take back what the model said since the window of an open alarm began, requeue it, and dismiss the alarm.
 
-    Returns how many emails are pending again. Labels that are taken back stay on record, those of people stay in force.
+    Returns how many emails are pending again. Labels that are taken back stay on record, those of people stay current.
     """
     labeled, failed = window_of_alarm(db, watch)
     these = json.dumps(labeled + failed)
@@ -205,7 +205,7 @@ def relabel_window(db: sqlite3.Connection, watch: str, *, task_version: str, by:
         " AND state IN ('labeled', 'failed')",
         (these,),
     ).rowcount
-    show_label_in_force(db, labeled + failed)
+    show_current_label(db, labeled + failed)
     advance_cursor(db)
     if moved:
         not_done(db, "emails are to be asked again after an alarm")

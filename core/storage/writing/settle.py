@@ -1,4 +1,4 @@
-"""Settle emails: record answers with their labels or failures, keep totals and cursor, and show the label in force.
+"""Settle emails: record answers with their labels or failures, keep totals and cursor, and show the current label.
 
 Each function works inside the caller's transaction, so that an answer is in the run file whole or not at all. With
 de-duplication, whatever settles an email settles the pending ones with the same text: a label is copied to them, each
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from core.model import Attempt, Settled
 from core.quality.canaries import CanaryAnswer
 from core.quality.packing import ControlAnswer
-from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, label_in_force, slice_of
+from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, current_label, slice_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,10 @@ def commit(
             _add_control(db, answer.control, answer.attempt.task_version, attempt_id, now=now)
         if answer.settled is None:
             continue
-        in_force = answer.attempt.task_version == task_version
+        active = answer.attempt.task_version == task_version
         if answer.settled.label is not None:
-            settled += label_by_model(
-                db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=dedupe and in_force
-            )
-        elif in_force:
+            settled += label_by_model(db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=dedupe and active)
+        elif active:
             failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=dedupe)
     calls = sum(answer.attempt.pack is None or answer.attempt.pack.position == 1 for answer in answers)
     book_pace(db, now, labeled=settled, failed=failed, calls=calls)
@@ -188,7 +186,7 @@ def label_by_model(
         (settled.reasks, now, settled.email_id),
     ).rowcount
     if not moved:
-        show_label_in_force(db, [settled.email_id])
+        show_current_label(db, [settled.email_id])
     return moved + copy_label(db, others, settled.label or "", attempt_id, attempt.task_version, now)
 
 
@@ -219,12 +217,12 @@ def copy_label(
     return moved
 
 
-def show_label_in_force(db: sqlite3.Connection, email_ids: Sequence[int]) -> None:
-    """Write the label in force, as the rows give it (:func:`core.storage.file.rows.label_in_force`), to the emails."""
+def show_current_label(db: sqlite3.Connection, email_ids: Sequence[int]) -> None:
+    """Write the current label, as the rows give it (:func:`core.storage.file.rows.current_label`), to the emails."""
     db.execute(
         "UPDATE email SET (label, label_source) = (SELECT value, source FROM label"
-        f" WHERE id = {label_in_force('email')}) WHERE id IN (SELECT value FROM json_each(?))"
-        f" AND (state <> 'labeled' OR {label_in_force('email')} IS NOT NULL)",
+        f" WHERE id = {current_label('email')}) WHERE id IN (SELECT value FROM json_each(?))"
+        f" AND (state <> 'labeled' OR {current_label('email')} IS NOT NULL)",
         (json.dumps(list(email_ids)),),
     )
 

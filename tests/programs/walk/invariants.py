@@ -44,7 +44,7 @@ QUERIES = {
     " HAVING count(*) > 1",
     "groundless": "SELECT source_id FROM email AS e WHERE state = 'labeled' AND NOT EXISTS (SELECT 1 FROM label AS l"
     " WHERE l.email_id = e.id AND l.value = e.label AND l.source <> 'undone')",
-    "in force": "SELECT source_id, label, wanted FROM (SELECT source_id, label, coalesce("
+    "current label": "SELECT source_id, label, wanted FROM (SELECT source_id, label, coalesce("
     "(SELECT value FROM label WHERE email_id = e.id AND source = 'human' ORDER BY id DESC LIMIT 1), CASE state WHEN"
     " 'labeled' THEN (SELECT value FROM label WHERE email_id = e.id AND source IN ('model', 'copy')"
     " ORDER BY id DESC LIMIT 1) END) AS wanted FROM email AS e) WHERE label IS NOT wanted",
@@ -108,7 +108,7 @@ def _labels(found: dict[str, list[tuple[Any, ...]]]) -> Iterator[str]:
         yield f"email {email} has two labels of the model for one version"
     for (name,) in found["groundless"][:1]:
         yield f"{name} is labeled without a row that says so"
-    for name, shown, wanted in found["in force"][:1]:
+    for name, shown, wanted in found["current label"][:1]:
         yield f"{name} shows the label {shown}, its rows give {wanted}"
     for name, state in found["paid"][:1]:
         yield f"{name} is {state} beside a label of the active version"

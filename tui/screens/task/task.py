@@ -134,7 +134,7 @@ class TaskScreen(DraftEditing):
             return
         before = self._shown
         self._rows.set_rows([panes.version_row(version, data.now) for version in self._versions])
-        if before is not None and before.in_force and self._versions and before.task != self._versions[0].task:
+        if before is not None and before.active and self._versions and before.task != self._versions[0].task:
             self._rows.cursor = 0  # it was on the active version, and another is active now
         self._rows.border_title = f"Versions [{len(self._versions)}]"
         self._draw_draft()
@@ -142,7 +142,7 @@ class TaskScreen(DraftEditing):
         snapshot = data.view_state.snapshot
         if version is None or snapshot is None:
             return
-        unknown = panes.unknown_labels(version.task, snapshot) if version.in_force else {}
+        unknown = panes.unknown_labels(version.task, snapshot) if version.active else {}
         for name, title, content in (
             ("settings", "Settings", panes.settings_lines(version.task, self._room("settings"))),
             ("labels", f"Labels [{len(version.task.labels)}]",

@@ -25,7 +25,7 @@ class LabelCount:
     value: str
     name: str
     count: int
-    lately: int
+    recent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class LabelsPane(Pane):
 
     def heading(self) -> str:
         facts: LabelFacts = self.facts
-        whole, lately = _sums(facts)
+        whole, recent = _sums(facts)
         kind = "simulated · " if facts.simulated and self.size.width >= WIDE else ""
-        return f"{kind}all {number(whole)} · last {number(lately)}"
+        return f"{kind}all {number(whole)} · last {number(recent)}"
 
     def rows_wanted(self) -> int:
         """Return two rows a label, of which the layout grants as many as there is room for."""
@@ -57,16 +57,16 @@ class LabelsPane(Pane):
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: LabelFacts = self.facts
-        whole, lately = _sums(facts)
+        whole, recent = _sums(facts)
         if not whole:
             names = " · ".join(f"{label.value} {label.name}" for label in facts.labels)
             return [line((foreign(f"no label yet: {names}", width), "$quiet"))]
         labels = sorted(facts.labels, key=lambda label: -label.count)
         population = whole + facts.pending
         if height >= 2 * len(labels):
-            rows = [row for label in labels for row in _two_rows(label, whole, lately, population, width)]
+            rows = [row for label in labels for row in _two_rows(label, whole, recent, population, width)]
         else:
-            rows = [_row(label, whole, lately, population, width) for label in labels]
+            rows = [_row(label, whole, recent, population, width) for label in labels]
         if len(rows) > height:
             hidden = len(rows) - height + 1
             rows = [*rows[: height - 1], line((f"{hidden} more · {key('zoom')} shows them", "$quiet"))]
@@ -76,14 +76,14 @@ class LabelsPane(Pane):
 
 
 def _sums(facts: LabelFacts) -> tuple[int, int]:
-    return sum(label.count for label in facts.labels), sum(label.lately for label in facts.labels)
+    return sum(label.count for label in facts.labels), sum(label.recent for label in facts.labels)
 
 
-def _arrow(label: LabelCount, whole: int, lately: int) -> Part:
-    return f" {trend(label.lately, lately, label.count, whole)}", "$waiting"
+def _arrow(label: LabelCount, whole: int, recent: int) -> Part:
+    return f" {trend(label.recent, recent, label.count, whole)}", "$waiting"
 
 
-def _row(label: LabelCount, whole: int, lately: int, population: int, width: int) -> Content:
+def _row(label: LabelCount, whole: int, recent: int, population: int, width: int) -> Content:
     """Return a label on one row: its share of all and, behind it, of the newest."""
     name_width = 11 if width < WIDE else 14
     room = max(0, width - name_width - 2 * SHARE - 3)
@@ -91,12 +91,12 @@ def _row(label: LabelCount, whole: int, lately: int, population: int, width: int
         (foreign(f"{label.value} {label.name}", name_width - 1) + " ", "$foreground"),
         (bar(label.count / whole, room), "$share"),
         (fit(share(label.count, whole, population), SHARE, right=True), "$bright"),
-        _arrow(label, whole, lately),
-        (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),
+        _arrow(label, whole, recent),
+        (fit(share(label.recent, recent), SHARE, right=True), "$quiet"),
     )
 
 
-def _two_rows(label: LabelCount, whole: int, lately: int, population: int, width: int) -> list[Content]:
+def _two_rows(label: LabelCount, whole: int, recent: int, population: int, width: int) -> list[Content]:
     """Return a label on two rows, with counts: its share of all labels, and of the newest below it."""
     name_width, count_width = (11, 8) if width < WIDE else (14, 10)
     room = max(0, width - name_width - count_width - SHARE - 2)
@@ -108,10 +108,10 @@ def _two_rows(label: LabelCount, whole: int, lately: int, population: int, width
             (fit(share(label.count, whole, population), SHARE, right=True), "bold $bright"),
         ),
         line(
-            (fit(f"  last {number(lately)}", name_width), "$quiet"),
-            (bar(label.lately / lately if lately else 0.0, room), "$faint"),
-            (fit(number(label.lately), count_width, right=True), "$quiet"),
-            (fit(share(label.lately, lately), SHARE, right=True), "$quiet"),
-            _arrow(label, whole, lately),
+            (fit(f"  last {number(recent)}", name_width), "$quiet"),
+            (bar(label.recent / recent if recent else 0.0, room), "$faint"),
+            (fit(number(label.recent), count_width, right=True), "$quiet"),
+            (fit(share(label.recent, recent), SHARE, right=True), "$quiet"),
+            _arrow(label, whole, recent),
         ),
     ]

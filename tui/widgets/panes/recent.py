@@ -36,7 +36,7 @@ EVENTS = {
 class RecentFacts:
     """Hold labels and events, newest first. ``label_width`` is what a label's value takes in cells."""
 
-    lately: tuple[Happening, ...]
+    recent: tuple[Happening, ...]
     label_width: int = 1
 
 
@@ -47,7 +47,7 @@ LABEL_MOST = 10
 def recent_facts(snapshot: Snapshot) -> RecentFacts:
     """Return what the pane shows; the width follows from the task, so that no column moves while labels come."""
     widest = max((cell_len(label.value) for label in snapshot.run.task.labels), default=1)
-    return RecentFacts(snapshot.lately, min(LABEL_MOST, widest))
+    return RecentFacts(snapshot.recent, min(LABEL_MOST, widest))
 
 
 class RecentPane(Pane):
@@ -56,9 +56,9 @@ class RecentPane(Pane):
 
     def body(self, width: int, height: int) -> list[Content]:
         facts: RecentFacts = self.facts
-        if not facts.lately:
+        if not facts.recent:
             return [line((keyed("labels and events appear here · {start} starts the run"), "$quiet"))]
-        return [_row(happening, width, facts.label_width) for happening in facts.lately[:height]]
+        return [_row(happening, width, facts.label_width) for happening in facts.recent[:height]]
 
 
 WITH_LATENCY = 60

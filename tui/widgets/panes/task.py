@@ -105,7 +105,7 @@ def unknown_labels(task: Task, snapshot: Snapshot) -> dict[str, int]:
 
 def version_row(version: TaskVersion, now: float) -> Row:
     """Return the row of a version: what it did, and how far it agrees with the active one."""
-    mark, tone = ("▶ ", "bold $accent") if version.in_force else ("  ", "$foreground")
+    mark, tone = ("▶ ", "bold $accent") if version.active else ("  ", "$foreground")
     agreed = f"{percent(version.agreed, version.both)} of {number(version.both)}" if version.both else ""
     labels = number(version.labeled) if version.counted else "…"
     return Row(
@@ -116,7 +116,7 @@ def version_row(version: TaskVersion, now: float) -> Row:
             (version.by or "new run", "$quiet"),
             (labels, "$bright"),
             (number(version.failed) if version.failed else "", "$failed"),
-            ("active" if version.in_force else agreed, "$running" if version.in_force else "$foreground"),
+            ("active" if version.active else agreed, "$running" if version.active else "$foreground"),
             (shares(version) if version.counted else "counting …", "$foreground"),
         ),
         version,
@@ -250,7 +250,7 @@ def effect(current: Task, draft: Task, snapshot: Snapshot) -> str:
 
 def version_title(version: TaskVersion) -> str:
     """Return which version the panes show."""
-    return join((short(version.task.version), "active" if version.in_force else "an older version"))
+    return join((short(version.task.version), "active" if version.active else "an older version"))
 
 
 def choice_rows(

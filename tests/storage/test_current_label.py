@@ -1,4 +1,4 @@
-"""The rule for the label in force, and what becomes of answers that come late: nothing paid for is lost or asked again."""
+"""The rule for the current label, and what becomes of answers that come late: nothing paid for is lost or asked again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def sound(path: Path) -> bool:
 
 
 def test_a_persons_label_leaves_a_pending_email_in_the_models_work(path: Path, store: Store) -> None:
-    """It is shown at once; the model's answer is still wanted, recorded beside it, and the person's stays in force."""
+    """It is shown at once; the model's answer is still wanted, recorded beside it, and the person's stays current."""
     store.label_by_person(1, "0", annotator="ada", note="", now=NOW)
     assert shown(path, 1) == ("pending", "0", "human")
     assert 1 in [email.id for email in store.pending(after=-1, limit=10)]
