@@ -20,7 +20,7 @@ from core.runs import archive as removal
 from core.runs import copy as copies
 from core.runs import find as runs
 from core.runs.find import RunOptions
-from core.runs.listing import RunList, list_runs, summarize
+from core.runs.listing import RunList, summarize
 from core.settings import Settings
 from core.storage.file.control import post
 from core.storage.file.lock import RunLock
@@ -56,7 +56,7 @@ def label_one(path: Path) -> None:
 
 
 def names(settings: Settings) -> list[str]:
-    return [summary.name for summary in list_runs(settings, NOW)]
+    return [summary.name for summary in RunList(settings).read(NOW) if not summary.archived]
 
 
 # -- copies --

@@ -103,17 +103,13 @@ def kappa(pairs: Sequence[Pair]) -> Agreement:
     return Agreement(value, low, high, raw, len(pairs))
 
 
-def alpha_of(units: Sequence[Mapping[str, str]]) -> float | None:
-    """Return Krippendorff's alpha for nominal labels; ``units`` map annotators to labels, one mapping an email.
-
-    1 − observed over expected disagreement from the coincidence matrix (Krippendorff, "Content Analysis", 2004,
-    chapter 11); emails with fewer than two labels do not count. None where it is not defined.
-    """
-    return _nominal_alpha(Counter(tuple(sorted(unit.values())) for unit in units))
-
-
 def alpha(units: Sequence[Mapping[str, str]]) -> Agreement:
-    """Return Krippendorff's alpha with a bootstrap interval over emails, beside the raw agreement of pairs."""
+    """Return Krippendorff's alpha for nominal labels with a bootstrap interval over emails, beside the raw agreement.
+
+    ``units`` map annotators to labels, one mapping an email. Alpha is 1 − observed over expected disagreement from the
+    coincidence matrix (Krippendorff, "Content Analysis", 2004, chapter 11); emails with fewer than two labels do not
+    count. Not defined where only one label was given.
+    """
     shared = sorted(tuple(sorted(unit.values())) for unit in units if len(unit) >= 2)
     pairs = same = 0
     for values in shared:

@@ -52,11 +52,6 @@ class RunList:
         return summary
 
 
-def list_runs(settings: Settings, now: float) -> list[RunSummary]:
-    """Return every run on this machine that is not archived, the one last changed first."""
-    return [summary for summary in RunList(settings).read(now) if not summary.archived]
-
-
 def summarize(path: Path, now: float) -> RunSummary:
     """Return one line about a run; an unreadable file becomes a line that says so."""
     marks = _marks(path)

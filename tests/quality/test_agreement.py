@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from core.quality.agreement import Agreement, Pair, alpha, alpha_of, kappa, kappa_of, majority
+from core.quality.agreement import Agreement, Pair, alpha, kappa, kappa_of, majority
 from core.quality.sampling import (
     Candidate,
     Sample,
@@ -61,7 +61,7 @@ def test_alpha_equals_krippendorff() -> None:
             units.append(unit)
         table = [[float(unit[who]) if who in unit else numpy.nan for unit in units] for who in "abc"]
         expected = krippendorff.alpha(reliability_data=table, level_of_measurement="nominal")
-        assert alpha_of(units) == pytest.approx(float(expected), abs=1e-12)
+        assert alpha(units).value == pytest.approx(float(expected), abs=1e-12)
 
 
 def test_one_label_only_is_not_defined() -> None:

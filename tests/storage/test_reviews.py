@@ -11,7 +11,7 @@ import pytest
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.quality.audit import Audit, judge
 from core.storage.file.lock import RunLock
-from core.storage.reading.reviews import model_labels, numbers_by_content, numbers_of, read_audit, review_emails
+from core.storage.reading.reviews import labels_of_versions, numbers_by_content, numbers_of, read_audit, review_emails
 from core.storage.writing.check import check_run
 from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.settle import Answer
@@ -54,11 +54,15 @@ def audit(path: Path) -> Audit:
     return found
 
 
+def by_version(path: Path) -> dict[int, str]:
+    return {number: label for _, number, label in labels_of_versions(path, "v1")}
+
+
 def test_an_answer_wins_and_the_model_keeps_its_label(run: Path) -> None:
     """A blind answer is the current label of the email and its copy, and the model's label stays what figures compare with."""
     assert answer(run, ReviewAnswer(1, "anna", "0")) == 1
     assert shown(run)[0] == shown(run)[3] == ("labeled", "0", "human")
-    assert model_labels(run, "v1") == {1: "1", 2: "1", 3: "0", 4: "1"}
+    assert by_version(run) == {1: "1", 2: "1", 3: "0", 4: "1"}
     found = judge(audit(run))
     assert found.audited == 2
     assert found.confusion["1"] == {"1": 0, "0": 2}
@@ -73,7 +77,7 @@ def test_a_pending_email_stays_in_the_models_work(run: Path) -> None:
         assert 5 in {email.id for email in store.pending(after=-1, limit=20)}
         by_model(store, {5: "1"})
     assert shown(run)[4] == ("labeled", "0", "human")
-    assert model_labels(run, "v1")[5] == "1"
+    assert by_version(run)[5] == "1"
     assert judge(audit(run)).confusion["1"]["0"] == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import LabeltuiError, RunFileError
-from core.runs.listing import list_runs
+from core.runs.listing import RunList
 from core.runs.save import export_run
 from core.settings import Settings
 from core.storage.file.connection import open_reader
@@ -90,8 +90,8 @@ def test_what_a_file_lets_sqlite_do_is_refused(change: str, part: str, damaged: 
     """Under a name of ours too; what acts with reads is refused to readers, what acts with writes to writers."""
     path = damaged(change)
     with closing(sqlite3.connect(path)) as db:
-        assert part in foreign_parts(db, writing=True)
-        acts_with_reads = part in foreign_parts(db, writing=False)
+        acts_with_reads = {each.what: each.acts_when_read for each in foreign_parts(db, writing=True)}[part]
+        assert (part in [each.what for each in foreign_parts(db, writing=False)]) is acts_with_reads
     if acts_with_reads:
         with pytest.raises(RunFileError, match="acts with every read"):
             RunReader(path)
@@ -147,7 +147,7 @@ def test_a_reader_reports_damage_or_reads(change: str, damaged: Callable[[str], 
                 read(reader)  # type: ignore[no-untyped-call]
         except (LabeltuiError, sqlite3.OperationalError):
             pass
-    assert len(list_runs(settings, NOW)) == 1
+    assert len(RunList(settings).read(NOW)) == 1
 
 
 @pytest.mark.parametrize(

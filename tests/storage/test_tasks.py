@@ -200,9 +200,23 @@ def test_going_back_to_a_version_restores_what_it_labeled(make_run: MakeRun, ope
     enact(store, replace(TWO, version="v3"))
     store.relabel(by="ada", now=NOW)
     assert [state for state, _, _ in states(path)] == ["pending"] * 4
-    assert "3 pending were labeled by it before" in enact(store, old)
+    assert "3 pending or failed were labeled by it before" in enact(store, old)
     assert states(path)[:3] == [("labeled", "y", "model"), ("labeled", "0", "model"), ("labeled", "0", "copy")]
     assert states(path)[3][0] == "pending"
+    sound(path)
+
+
+def test_going_back_to_a_version_restores_what_another_one_failed(make_run: MakeRun, opened: Open) -> None:
+    """An email that failed under the newer version is labeled again by the older one: its answer is on record."""
+    path = make_run(["a", "b"])
+    store = opened(path)
+    old = store.task()
+    store.commit([labeled(1), labeled(2, "0")], now=NOW)
+    enact(store)
+    store.relabel(by="ada", now=NOW)
+    store.commit([by("v2", failed(1)), by("v2", labeled(2, "y"))], now=NOW)
+    assert "1 pending or failed were labeled by it before" in enact(store, old)
+    assert states(path) == [("labeled", "1", "model"), ("labeled", "y", "model")]
     sound(path)
 
 

@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,9 +134,10 @@ def check_shape(db: sqlite3.Connection, path: Path, version: int, *, writing: bo
     with telling_damage(path):
         for what in missing_parts(db, version):
             raise _damaged(path, what)
-        for what in foreign_parts(db, writing=writing):
+        for part in foreign_parts(db, writing=writing):
             raise RunFileError(
-                f"{path} has {what} that labeltui did not make; it acts with every {'write' if writing else 'read'}."
+                f"{path} has {part.what} that labeltui did not make; it acts with every"
+                f" {'read' if part.acts_when_read else 'write'}."
                 " Take it out if you trust the rest. Nothing was changed."
             )
         _check_run(db, path)
@@ -164,7 +166,15 @@ def digest(sql: str) -> str:
     return hashlib.sha256(" ".join(sql.split()).encode()).hexdigest()[:12]
 
 
-def foreign_parts(db: sqlite3.Connection, *, writing: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class ForeignPart:
+    """Hold what a foreign file has, in words, and whether it acts when the file is read too or only with writes."""
+
+    what: str
+    acts_when_read: bool
+
+
+def foreign_parts(db: sqlite3.Connection, *, writing: bool) -> list[ForeignPart]:
     """Return what a file from somebody else lets SQLite do with every read or, where it is to be written, every write.
 
     A virtual table or a computed column runs code or fills memory when it is read; a trigger, a condition, a computed
@@ -172,9 +182,10 @@ def foreign_parts(db: sqlite3.Connection, *, writing: bool) -> list[str]:
     """
     rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     ours = {table for part in COLUMNS.values() for table in part}
-    found = [
+    read = [
         f"a virtual table {name!r}" for kind, name, _, sql in rows if kind == "table" and name in ours and _virtual(sql)
     ]
+    written = []
     computed = db.execute(
         "SELECT m.name, c.name, m.sql FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c WHERE m.type = 'table'"
         " AND c.hidden IN (2, 3)"
@@ -182,16 +193,19 @@ def foreign_parts(db: sqlite3.Connection, *, writing: bool) -> list[str]:
     for table, column, sql in computed:
         made = _COMPUTED.search(" ".join(sql.split())) if (table, column) == ("body", "raw") else None
         if table in ours and (made is None or digest(made[1]) != MADE["raw"]):
-            found.append(f"a computed column {column!r} of its table {table}")
+            read.append(f"a computed column {column!r} of its table {table}")
     for kind, name, table, sql in rows if writing else ():
         known = digest(sql) == MADE.get(name)
         if kind == "trigger" and not known:
-            found.append(f"a trigger {name!r}")
+            written.append(f"a trigger {name!r}")
         elif kind == "index" and table in ours and not known and not _PLAIN_INDEX.fullmatch(" ".join(sql.split())):
-            found.append(f"an index {name!r}")
+            written.append(f"an index {name!r}")
         elif kind == "table" and table in ours and re.search(r"(?i)\bCHECK\s*\(|\bDEFAULT\s*\(", sql):
-            found.append(f"a condition or a computed default of its table {name}")
-    return found
+            written.append(f"a condition or a computed default of its table {name}")
+    return [
+        *(ForeignPart(what, acts_when_read=True) for what in read),
+        *(ForeignPart(what, acts_when_read=False) for what in written),
+    ]
 
 
 def _virtual(sql: str) -> bool:

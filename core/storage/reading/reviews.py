@@ -449,16 +449,6 @@ def labels_of_versions(path: Path, version: str) -> list[tuple[tuple[str, str], 
     return [((source_id, content), number, value) for source_id, content, number, value in rows]
 
 
-def model_labels(path: Path, version: str) -> dict[int, str]:
-    """Return the model's label of every email under a version of the task."""
-    with opened_run(path) as db:
-        return dict(
-            db.execute(
-                "SELECT email_id, value FROM label WHERE source IN ('model', 'copy') AND task_version = ?", (version,)
-            ).fetchall()
-        )
-
-
 def _audit(db: sqlite3.Connection, path: Path, file_format: int, version: str | None) -> Audit:
     has_reviews = file_format >= FORMAT_WITH_REVIEWS
     name, active, simulated = db.execute("SELECT name, task_version, simulated FROM run").fetchone()

@@ -137,8 +137,9 @@ def _findings(db: sqlite3.Connection, version: int) -> Iterator[Finding]:
     if missing:
         yield from (Finding(sentence) for sentence in missing)
         return
-    yield from (Finding(f"{what} that labeltui did not make") for what in foreign_parts(db, writing=True))
-    if foreign_parts(db, writing=False):  # reading on would let it act
+    foreign = foreign_parts(db, writing=True)
+    yield from (Finding(f"{part.what} that labeltui did not make") for part in foreign)
+    if any(part.acts_when_read for part in foreign):  # reading on would let it act
         return
     names = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
     for name in _GUARDS:

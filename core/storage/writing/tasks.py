@@ -28,8 +28,9 @@ _PAGE = 500
 class Activated:
     """Hold the result of activating a version.
 
-    ``pending`` emails are asked with it from now on; ``restored`` ones were pending to be re-labeled, but this version
-    had labeled them before, so they have a label as before; ``resent`` is how many texts were made anew.
+    ``pending`` emails are asked with it from now on; ``restored`` ones were pending, or had failed under another
+    version, but this one had labeled them before, so they have a label as before; ``resent`` is how many texts were
+    made anew.
     """
 
     version: str
@@ -44,7 +45,7 @@ class Activated:
         if self.resent:
             parts.append(f"what is sent of {self.resent:,} texts was made anew")
         if self.restored:
-            parts.append(f"{self.restored:,} pending were labeled by it before and are so again")
+            parts.append(f"{self.restored:,} pending or failed were labeled by it before and are so again")
         parts.append(f"{self.pending:,} pending will be labeled with it" if self.pending else "nothing is pending")
         parts.append("labels given before stay")
         return "; ".join(parts)
@@ -73,7 +74,7 @@ def activate(
         (task.version, task.name, task_to_definition(task), now),
     )
     db.execute("UPDATE run SET task_version = ?", (task.version,))
-    restored = restore(db, _pending(db), task.version) if known and task.version != before.version else 0
+    restored = restore(db, _unlabeled(db), task.version) if known and task.version != before.version else 0
     if restored:
         advance_cursor(db)
     pending = db.execute("SELECT count(*) FROM email WHERE state = 'pending'").fetchone()[0]
@@ -120,8 +121,8 @@ def relabel(
     return moved
 
 
-def _pending(db: sqlite3.Connection) -> list[int]:
-    return [row[0] for row in db.execute("SELECT id FROM email WHERE state = 'pending'").fetchall()]
+def _unlabeled(db: sqlite3.Connection) -> list[int]:
+    return [row[0] for row in db.execute("SELECT id FROM email WHERE state IN ('pending', 'failed')").fetchall()]
 
 
 def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:

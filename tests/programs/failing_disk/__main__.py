@@ -224,12 +224,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--after", type=int, default=0, metavar="N", help="leave out the first N points of the seed")
     given = parser.parse_args()
     tried: Counter[tuple[str, str]] = Counter()
     found = []
     with failing_disk() as disk:
         counts = {work: disk.counted(work) for work in WORK}
-        for point in drawn(counts, given.points, given.seed):
+        for point in drawn(counts, given.after + given.points, given.seed)[given.after :]:
             tried[point.work, KINDS[point.kind]] += 1
             for sentence in disk.fail(point):
                 found.append(f"{point}: {sentence}")
