@@ -260,7 +260,7 @@ def _worker(
         client_of=clients.of,
         fleet=fleet,
         clock=time.time,
-        forecast=eta,
+        forecast=eta if fleet is None else lambda: eta() if fleet.most() else None,
         price=price_of(task.model.model, settings.prices_path),
         paused=paused,
         batch_server=BatchKeys(keys, clients, store.base_url or settings.base_url),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -336,9 +337,9 @@ async def test_a_place_that_waits_says_why_and_one_that_never_comes_is_made_anew
 
 async def test_what_a_place_without_a_cpu_waits_for_is_told_apart() -> None:
     """Too few CPUs ask for another node; where there are enough, the place starts, or others have them."""
-    assert why_no_cpu(0, 1) == "the nodes of the Ray cluster have no CPU for 1 place: add a node"
-    assert why_no_cpu(1, 2) == "the nodes of the Ray cluster have 1 CPU for 2 places: add a node"
-    assert why_no_cpu(2, 2).startswith("all 2 CPUs of the Ray cluster are taken")
+    assert why_no_cpu(0, 1) == "no CPU for 1 place: add a Ray node"
+    assert why_no_cpu(1, 2) == "1 CPU for 2 places: add a Ray node"
+    assert why_no_cpu(2, 2) == "it starts, or waits for one of 2 CPUs"
 
 
 class _LostRay:
@@ -374,7 +375,7 @@ async def test_a_cluster_lost_while_a_place_waits_for_it_is_not_waited_for() -> 
         cluster.gone, cluster.fit = "", lambda _: None
         await asyncio.sleep(10)
         assert len(links) > 1
-        assert fleet.why_full() == "no place: starting 1"
+        assert fleet.why_full() == "no place: 1 starting"
         await asyncio.sleep(60)
         assert (await _ask(fleet)).verdict.label == "1"
 
@@ -523,6 +524,31 @@ async def test_a_cluster_that_does_not_answer_is_given_up(monkeypatch: pytest.Mo
     finally:
         answers.set()
     assert said == [Alive(), Unreachable("Ray did not answer for 0.1 s")]
+
+
+async def test_a_head_that_is_not_there_is_named_at_once() -> None:
+    """Ray would try for minutes; nothing of it is imported before something listens at the address."""
+    said: list[object] = []
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        assert await bridge._serve(PlacesWanted(address), said.append) == 1
+    assert said == [Alive(), Unreachable(f"the Ray head at {address} cannot be reached: no program listens there")]
+
+
+async def test_a_head_that_is_lost_while_its_places_go_on_is_noted() -> None:
+    """Ray ends them a minute later: then the reason is known. It is forgotten where the head is back before."""
+    cluster = _Cluster()
+    async with _fleet(cluster) as (fleet, notes, _):
+        cluster.gone = "the Ray head at 10.0.0.5:6379 is lost"
+        await asyncio.sleep(6)
+        assert notes[-1] == "the Ray head at 10.0.0.5:6379 is lost; its places go on"
+        assert (await _ask(fleet)).verdict.label == "1"
+        fleet._ready = []
+        assert fleet.why_full() == "no place: the Ray head at 10.0.0.5:6379 is lost"
+        cluster.gone = ""
+        await asyncio.sleep(6)
+        assert "lost" not in fleet.why_full()
 
 
 async def test_no_key_is_left_in_the_environment_of_ray() -> None:

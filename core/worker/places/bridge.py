@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import pickle
+import socket
 import struct
 import sys
 import threading
@@ -30,6 +31,7 @@ _LENGTH = struct.Struct(">I")
 CLOSES_WITHIN_S = 10.0
 """Ray takes a second or two to end its own processes."""
 
+CONNECTED_WITHIN_S = 5.0
 OPENED_WITHIN_S = 120.0
 """A cluster on a busy machine may take so long to begin; then it is tried anew."""
 
@@ -174,6 +176,9 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
 
 async def _serve_until_gone(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
     await asyncio.sleep(0)  # let it be said before the imports that this process is there
+    if wanted.address and (gone := await _why_unreachable(wanted.address)):
+        say(Unreachable(f"the Ray head at {wanted.address} cannot be reached: {gone}"))
+        return 1
     from core.worker.places.ray_cluster import RayCluster  # noqa: PLC0415 - Ray, for this process alone
 
     messages: asyncio.Queue[Setup | Keys | Give | None] = asyncio.Queue()
@@ -216,6 +221,24 @@ async def _serve_until_gone(wanted: PlacesWanted, say: Callable[[object], None])
             return 0
         keeper.hear(message)
         first = asyncio.create_task(messages.get())
+
+
+async def _why_unreachable(address: str) -> str:
+    """Return why nothing can be connected to at an address, or nothing: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(CONNECTED_WITHIN_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except TimeoutError:
+        return f"no connection within {CONNECTED_WITHIN_S:g} s"
+    except ConnectionRefusedError:
+        return "no program listens there"
+    except socket.gaierror:
+        return "no machine of that name is known"
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else type(error).__name__
+    writer.close()
+    return ""
 
 
 def _read_frames(

@@ -33,6 +33,7 @@ from core.worker.places.wire import (
     Setup,
     Taken,
     Unreachable,
+    names_of,
 )
 from core.worker.settle import Answered, Asks
 
@@ -148,6 +149,7 @@ class PlacesFleet:
         self._keeping: asyncio.Task[None] | None = None
         self._unreachable = ""
         self._spans_silent = 0
+        self._answered = False
         self._gathering = Gathering()
 
     # -- what lanes ask ----------------------------------------------------------------------------------------------
@@ -220,14 +222,20 @@ class PlacesFleet:
             return "every place is busy"
         reasons = dict.fromkeys(place.reason for place in self._places.values() if place.reason)
         why = self._unreachable or "; ".join(reasons)
-        return f"no place: {why or f'starting {self._wanted.places}'}"
+        return f"no place: {why or f'{self._wanted.places} starting'}"
 
     def places(self) -> tuple[PlaceStatus, ...]:
         """Return the places, for people."""
         now = self._clock()
         return tuple(
             PlaceStatus(
-                each.name, each.node, each.state, each.reason, len(each.out), each.rate_per_min(now), each.since_at
+                each.name,
+                each.node,
+                each.state,
+                each.reason,
+                len(each.out),
+                each.rate_per_min(now) if each.state == "ready" else 0.0,
+                each.since_at,
             )
             for each in self._places.values()
         )
@@ -236,6 +244,8 @@ class PlacesFleet:
 
     def start(self) -> None:
         """Begin to make places; returns at once."""
+        now = self._clock()
+        self._places = {name: _Place(name, "starting", now) for name in names_of(self._wanted.places)}
         self._keeping = asyncio.create_task(self._keep())
 
     def renew(self, setup: Setup) -> None:
@@ -260,7 +270,7 @@ class PlacesFleet:
         """Keep a link to the places; where it ends, all of them are lost, and another is opened."""
         pause_s = AGAIN_S
         while True:
-            self._spans_silent = 0
+            self._spans_silent, self._answered = 0, False
             try:
                 self._link = await self._connect(self._hear)
                 self._send(self._setup)
@@ -272,11 +282,9 @@ class PlacesFleet:
                 _log.exception("the link to the places broke")
                 reason = f"the link to the process that keeps them broke ({type(error).__name__})"
             self._unreachable = self._unreachable or reason
-            pause_s = AGAIN_S if any(place.ended for place in self._places.values()) else pause_s
+            pause_s = AGAIN_S if self._answered else pause_s
             for place in self._places.values():
                 self._take_state(Reached(place.name, "lost", place.node, self._unreachable))
-            self._places.clear()
-            self._ready = []
             if self._link is not None:
                 await self._link.close()
                 self._link = None
@@ -307,20 +315,19 @@ class PlacesFleet:
             self._unreachable = ""
             self._take_state(message)
         elif isinstance(message, Unreachable):
-            if message.reason != self._unreachable:
-                self._noted(f"no place: {message.reason}")
+            if message.reason and message.reason != self._unreachable:
+                self._noted(f"{message.reason}; its places go on" if self._ready else f"no place: {message.reason}")
             self._unreachable = message.reason
 
     def _take_report(self, name: str, taken: Taken) -> None:
-        place = self._places.get(name)
-        if place is None:
-            return
+        place = self._places[name]
         for finished in taken.finished:
             future = place.out.get(finished.number)  # none where the call was cut off, or was lost with its place
             if future is not None and not future.done():
                 self._gathering.saw(finished.latency_s)
                 future.set_result(finished)
         place.count(len(taken.finished), self._clock())
+        self._answered = self._answered or bool(taken.finished)
         for sentence in taken.notes:
             self._noted(sentence)
         if self._memory is not None:
@@ -329,15 +336,13 @@ class PlacesFleet:
                     self._memory.refuse_setting(model, setting, words)
 
     def _take_state(self, reached: Reached) -> None:
-        place = self._places.get(reached.place)
-        if place is None:
-            place = self._places[reached.place] = _Place(reached.place, "", self._clock())
+        place = self._places[reached.place]
         before = place.state
         if before != reached.state:
             place.since_at = self._clock()
         place.state, place.reason = reached.state, reached.reason
         self._ready = [each for each in self._places.values() if each.state == "ready"]
-        place.node = reached.node or place.node
+        place.node = reached.node
         if reached.state == "ready":
             place.heads.clear()
             self._noted(f"{place.name} on {place.node} is ready")

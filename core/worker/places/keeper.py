@@ -27,6 +27,7 @@ from core.worker.places.wire import (
     Setup,
     Taken,
     Unreachable,
+    names_of,
     own_versions,
 )
 
@@ -112,7 +113,7 @@ class Keeper:
     def __init__(self, cluster: Cluster, places: int, say: Callable[[object], None]) -> None:
         self._cluster = cluster
         self._say = say
-        self._places = {f"place-{number}": _Place(f"place-{number}") for number in range(1, places + 1)}
+        self._places = {name: _Place(name) for name in names_of(places)}
         self._setup: Setup | None = None
         self._keys = Keys({})
         self._set_up = asyncio.Event()
@@ -138,14 +139,26 @@ class Keeper:
         """Keep every place until none can be reached any more, or until cancelled."""
         lives = [asyncio.create_task(self._keep(place)) for place in self._places.values()]
         over = asyncio.create_task(self._over.wait())
+        watching = asyncio.create_task(self._watch())
+        jobs = (*lives, over, watching)
         try:
-            done, _ = await asyncio.wait([*lives, over], return_when=asyncio.FIRST_COMPLETED)
-            for life in done - {over}:
-                life.result()
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            for job in done - {over}:
+                job.result()
         finally:
-            for task in (*lives, over):
-                task.cancel()
-            await asyncio.gather(*lives, over, return_exceptions=True)
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """Say where the cluster is gone while its places go on, and where it is back: Ray ends them a minute later."""
+        before = ""
+        while True:
+            await asyncio.sleep(LOOKED_EVERY_S)
+            gone = await self._cluster.why_gone()
+            if gone != before:
+                self._say(Unreachable(gone))
+            before = gone
 
     async def _keep(self, place: _Place) -> None:
         """Make a place again and again."""

@@ -109,9 +109,12 @@ class RayCluster:
         try:
             async with asyncio.timeout(_LOOKED_WITHIN_S):
                 return await asyncio.to_thread(question), ""
+        except TimeoutError:
+            said = f"it did not answer for {_LOOKED_WITHIN_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
-            where = f" at {self._wanted.address}" if self._wanted.address else ""
-            return otherwise, f"the Ray head{where} is lost ({_words(error)})"
+            said = _words(error)
+        where = f" at {self._wanted.address}" if self._wanted.address else ""
+        return otherwise, f"the Ray head{where} is lost ({said})"
 
 
 class RayPlace:
@@ -204,9 +207,9 @@ def without_grammar(folder: Path, environment: Any) -> None:
 def why_no_cpu(cpus: float, places: int) -> str:
     """Return why a place is not made yet, where no CPU of the cluster is free."""
     if cpus >= places:
-        return f"all {cpus:g} CPUs of the Ray cluster are taken: it starts on one of them, or waits for others to end"
-    have = "no CPU" if not cpus else f"{cpus:g} CPU" if cpus == 1 else f"{cpus:g} CPUs"
-    return f"the nodes of the Ray cluster have {have} for {places} place{'' if places == 1 else 's'}: add a node"
+        return f"it starts, or waits for one of {cpus:g} CPUs"
+    have = "no CPU" if not cpus else f"{cpus:g} CPU{'' if cpus == 1 else 's'}"
+    return f"{have} for {places} place{'' if places == 1 else 's'}: add a Ray node"
 
 
 def is_loopback(address: str) -> bool:
@@ -224,7 +227,7 @@ def _words(error: BaseException) -> str:
     """Return what kind of error it is, and its first line: the rest is a trace, in which texts may stand."""
     kind = type(error).__name__
     if kind.startswith(("Actor", "RayActor", "NodeDied")):
-        return f"{kind}: its process or its node is gone"
+        return f"its process or its node is gone ({kind})"
     if "TaskError" in kind or "(" in kind:
         return kind
     first = str(error).strip().partition("\n")[0][:200]

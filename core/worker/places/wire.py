@@ -45,6 +45,11 @@ MOST_CHARS = 64_000
 """Characters in one message to or from a place: Ray keeps arguments of 100 kB and more in a store that may spill."""
 
 
+def names_of(places: int) -> tuple[str, ...]:
+    """Return the names of so many places."""
+    return tuple(f"place-{number}" for number in range(1, places + 1))
+
+
 class Gathering:
     """Compute how long to gather, from the latency of recent calls."""
 
@@ -257,6 +262,6 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """Report that no place can be reached at all, and why; the process that says so ends."""
+    """Report that no place can be made any more, and why; those that are there go on until they are lost."""
 
     reason: str
