@@ -352,20 +352,23 @@ def rates_over_run(path: Path, version: str, *, slices: int = 20) -> dict[str, l
     return found
 
 
+_CHANGED = {
+    Watch.PACKS.value: "control WHERE value <> label",
+    Watch.CANARIES.value: "canary WHERE round > 0 AND value <> label",
+}
+"""For watches that compare two answers about the same text: the rows whose answers differ."""
+
+
 def emails_of_alarm(path: Path, watch: str, *, most: int = 500) -> list[int]:
-    """Return the emails behind the open alarm of a watch: those of its window, or the canaries that changed."""
+    """Return the emails behind the open alarm of a watch: those of its window, or those whose answers differ."""
     with opened_run(path) as db:
         row = next((each for each in alarms_of(db) if each.watch == watch and each.state == "raised"), None)
         if row is None:
             return []
-        if watch == Watch.PACKS.value:
-            query = "SELECT email_id FROM control WHERE value <> label AND asked_at <= ? ORDER BY id DESC"
-            found = [number for (number,) in db.execute(query, (row.at,))]
-            return list(dict.fromkeys(found))[:most]
-        if watch == Watch.CANARIES.value:
-            query = "SELECT email_id FROM canary WHERE round > 0 AND value <> label AND asked_at <= ? ORDER BY id DESC"
-            found = [number for (number,) in db.execute(query, (row.at,))]
-            return list(dict.fromkeys(found))[:most]
+        changed = _CHANGED.get(watch)
+        if changed is not None:
+            query = f"SELECT email_id FROM {changed} AND asked_at <= ? ORDER BY id DESC"
+            return list(dict.fromkeys(number for (number,) in db.execute(query, (row.at,))))[:most]
         query = (
             "SELECT l.email_id FROM label AS l JOIN run ON run.task_version = l.task_version WHERE l.source = 'model'"
             " AND l.at <= ? ORDER BY l.id DESC LIMIT ?"

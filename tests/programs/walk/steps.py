@@ -9,8 +9,8 @@ from dataclasses import dataclass
 RUNS = ("a", "b", "c")
 TWINS = ("t.db", "t.sqlite")
 """Run files that differ in their ending alone, made by ``backup``; a command finds them by their path."""
-VERSIONS = ("one", "two")
-"""Task files, without their ending."""
+NEW_VERSIONS = ("new-1", "new-2")
+"""Task files, without their ending, that are another version of the task in each step: all emails are asked again."""
 SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
 EMAILS = 24
 """Rows of a source; the last one repeats the text of the first."""
@@ -142,7 +142,7 @@ KINDS: tuple[tuple[int, str], ...] = (
     (4, "start after kill"),
     (4, "work"),
 )
-SERVERS = ("0.03 0.1 0.3", "0.03 0.1 0.3", "0.3 0.3 0.3", "0.8 0.6 0.3")
+SERVERS = ("0.03 0.1 0.3", "0.3 0.3 0.3", "0.8 0.2 0.3", "0.8 0.6 0.3")
 """Latency in seconds, share of bad answers, and of labels that vary by call.
 
 A slow server that answers badly has calls out while people act; one that varies labels a text otherwise in another version.
@@ -180,7 +180,7 @@ def _version(run: str, name: str) -> Lines:
 
 
 def _new_version(rng: random.Random, run: str) -> Lines:
-    return _version(run, rng.choice(VERSIONS))
+    return _version(run, rng.choice(("one", "two", *NEW_VERSIONS)))
 
 
 def _skip_in_flight(rng: random.Random, run: str) -> Lines:
@@ -188,19 +188,19 @@ def _skip_in_flight(rng: random.Random, run: str) -> Lines:
     names = (_pending(rng), _pending(rng))
     back = (("wait", f"{rng.uniform(0, 1.2):.2f}"), ("skip", run, names[0], "--back"))
     person = (("label", run, _pending(rng), rng.choice("01")),) if rng.random() < 0.5 else ()
-    begin = _version(run, rng.choice(VERSIONS)) if rng.random() < 0.7 else (("start", run),)
+    begin = _version(run, "new-1") if rng.random() < 0.8 else (("start", run),)
     return (*begin, *(("skip", run, name) for name in names), *person, *(back if rng.random() < 0.7 else ()))
 
 
 def _retry_taken_back(rng: random.Random, run: str) -> Lines:
     """Requeue failed emails, and undo that while they are asked about."""
-    again = _version(run, rng.choice(VERSIONS)) if rng.random() < 0.5 else ()
+    again = _version(run, "new-1") if rng.random() < 0.7 else ()
     return (*again, ("settle", run), ("retry", run, "--failed"), ("start", run), ("undo", run), ("wait", "1"))
 
 
 def _two_versions(rng: random.Random, run: str) -> Lines:
     """Let two versions of the task label all, activate the first again, and undo labels of people."""
-    first, second = rng.sample(VERSIONS, 2)
+    first, second = NEW_VERSIONS
     labels = ((("label", run, _id(rng), rng.choice("01")), ("undo", run)) for _ in range(4))
     return (
         *_version(run, first), ("settle", run), *_version(run, second), ("settle", run),
@@ -213,7 +213,7 @@ def _beside_its_twin(rng: random.Random, run: str) -> Lines:
     worked, other = (f"./{name}" for name in rng.sample(TWINS, 2))
     made = [("backup", run, name) for name in TWINS if rng.random() < 0.8]
     deeds = (("label", other, _id(rng), rng.choice("01")), ("skip", other, _id(rng)), ("pause", other, "--no-wait"))
-    return (*made, *_version(worked, rng.choice(VERSIONS)), *rng.sample(deeds, 2), ("label", other, "mail-3", "1"))
+    return (*made, *_version(worked, "new-1"), *rng.sample(deeds, 2), ("label", other, "mail-3", "1"))
 
 
 LINES: dict[str, Callable[[random.Random], Lines]] = {

@@ -85,6 +85,7 @@ class World:
         self._stopped: set[int] = set()
         self._filler: Path | None = None
         self._is_closed = False
+        self._versions = 0
         self._trouble = ""
         self._stack = contextlib.ExitStack()
 
@@ -246,8 +247,12 @@ class World:
                 self._command(Step(step.kind, (self._named(line, names),)))
 
     def _named(self, line: tuple[str, ...], names: dict[str, str]) -> tuple[str, ...]:
-        """Return the line with the emails that ``pending-N`` stands for; ``names`` holds those of this step."""
+        """Return the line with what ``pending-N`` and ``new-N.toml`` stand for; ``names`` holds those of this step."""
         for word in line:
+            if word.startswith("new-") and word not in names:
+                self._versions += 1
+                names[word] = f"version-{self._versions}.toml"
+                (self.work / names[word]).write_text(TASK.format(words=f"Else 0 ({self._versions})."), "utf-8")
             if word.startswith("pending-") and word not in names:
                 number = int(word.removeprefix("pending-"))
                 found = self._read(line[1], NTH_PENDING, number - 1)
