@@ -234,7 +234,11 @@ class World:
                 self._use_console(step)
 
     def _in_a_row(self, step: Step) -> None:
-        """Give a command after the other; ``wait`` passes seconds, ``settle`` waits until nothing is pending."""
+        """Give a command after the other; ``wait`` passes seconds, ``settle`` waits until nothing is pending.
+
+        Stopped workers go on before: each command would wait for their answer, and the row is about what they do.
+        """
+        self._continue_all()
         names: dict[str, str] = {}
         for line in step.lines:
             if line[0] == "wait":
