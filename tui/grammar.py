@@ -408,7 +408,7 @@ def _add_annotations(commands: Commands) -> None:
     _add_export(commands)
     check = _command(commands, "check", "files:answer", help="recount a run file and look for damage")
     check.add_argument("run", metavar="RUN")
-    check.add_argument("--repair", action="store_true", help="write totals and cursor as the rows give them")
+    check.add_argument("--repair", action="store_true", help="write totals and position as the rows give them")
     backup = _command(
         commands, "backup", "files:answer", help="a consistent copy of a run, also while its worker writes"
     )

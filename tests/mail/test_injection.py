@@ -125,7 +125,7 @@ def test_a_run_counts_what_was_found_and_exports_it(settings: Settings, tmp_path
         ["c"],
     ]
     assert (snapshot.flagged, snapshot.pending) == (1, 3)
-    assert any("1 email seems to give orders to a model" in line for line in as_lines(snapshot, ()))
+    assert any("1 email is a possible prompt injection" in line for line in as_lines(snapshot, ()))
     export_run(made.path, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
         assert {row["id"]: row["flags"] for row in csv.DictReader(file)} == {"a": "ignore answer", "b": "", "c": "cut"}

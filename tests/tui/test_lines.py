@@ -73,12 +73,12 @@ def test_status_of_a_run_at_work() -> None:
         as_lines(at_work(), (KEYS[0], *KEYS[2:]), "keys.toml can be read by others"),
         """
         enron  RUNNING · asks
-          settled   21 of 40 (52 %), cursor 20
+          done      21 of 40 (52 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 2 (3–31 %)
-          failed    1, skipped 1, left 19
-          calls     1,234, 17,328 tokens; re-asks: 17 took 0, 2 took 2
+          failed    1, skipped 1, pending 19
+          calls     1,234, 17,328 tokens; follow-ups: 17 took none, 2 took 2
           canaries  60 labeled emails asked again, 4 changed
-          rate      72 labels a minute, mean 69, ends 16:35 – 16:45, bound by TPM of org_b
+          rate      72 labels a minute, mean 69, ends 16:35 – 16:45, limited by TPM of org_b
           worker    pid 4711, last heartbeat 0.2 s ago
           log       /nowhere/runs/enron.log
           key       main …main of org_a: in use, 412 calls, 1×429
@@ -86,7 +86,7 @@ def test_status_of_a_run_at_work() -> None:
           key       old …xold of org_b: invalid (the API refused it), 412 calls, 1×429
           keys      cannot be shown: keys.toml can be read by others
           alarm     labels: no 0 among the last 50
-          2 emails seem to give orders to a model: see column flags of an export
+          2 emails are possible prompt injections: see column flags of an export
           1 failed email: `labeltui open enron` lists them
         """,
     )
@@ -101,14 +101,14 @@ def test_status_of_a_run_whose_worker_is_silent() -> None:
         as_lines(silent, ()),
         """
         enron  STALE · not heard of
-          settled   20 of 40 (50 %), cursor 20
+          done      20 of 40 (50 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 2 (3–31 %)
-          failed    0, skipped 1, left 19
-          calls     1,234, 17,328 tokens; re-asks: 17 took 0, 2 took 2
+          failed    0, skipped 1, pending 19
+          calls     1,234, 17,328 tokens; follow-ups: 17 took none, 2 took 2
           worker    pid 4711, last heartbeat 0.2 s ago
           it hangs? `labeltui stop enron --force` ends it; what is committed stays
           log       /nowhere/runs/enron.log
-          1 email seems to give orders to a model: see column flags of an export
+          1 email is a possible prompt injection: see column flags of an export
         """,
     )
 
@@ -127,12 +127,12 @@ def test_status_of_a_run_that_is_done() -> None:
     is_told(
         as_lines(done, ()),
         """
-        enron  DONE · everything is settled
+        enron  DONE
           the labels of this run are simulated
-          settled   21 of 40 (52 %), cursor 20
+          done      21 of 40 (52 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 0 (0–17 %), x (of an older version) 2 (3–31 %)
-          failed    1, skipped 1, left 19
-          calls     1,234, 17,328 tokens; re-asks: none yet
+          failed    1, skipped 1, pending 19
+          calls     1,234, 17,328 tokens; follow-ups: none yet
           lane      batch: 18 calls, 7,200 + 96 tokens; 10 rate limited, 8 answered
           lane      live: 1 call, 900 + 12 tokens; 1 answered
           1 failed email: `labeltui open enron` lists them

@@ -48,7 +48,9 @@ def _tell(path: Path, found: Checked) -> None:
     for finding in found.findings:
         say(f"  {one_line(finding.sentence, limit=300)}")
     if found.sound:
-        say("  all is as promised: the file is whole, totals and cursor agree with the rows, no row is without its own")
+        say(
+            "  all is as promised: the file is whole, totals and position agree with the rows, no row is without its own"
+        )
 
 
 def _backup(engine: Engine, path: Path, target: Path) -> int:

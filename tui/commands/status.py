@@ -130,17 +130,17 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     """Return the status as lines for people."""
     run = snapshot.run
     done = snapshot.state is RunState.DONE  # its reason counted what had failed then
-    reason = "everything is settled" if done else one_line(snapshot.reason, limit=200)
+    reason = "" if done else one_line(snapshot.reason, limit=200)
     reason = f" · {reason}" if reason else ""
     lines = [f"{run.name}  {snapshot.state.value.upper()}{reason}"]
     if run.simulated:
         lines.append("  the labels of this run are simulated")
     lines += [
-        f"  settled   {_of(snapshot.settled, snapshot.total)}, cursor {number(snapshot.cursor)}",
+        f"  done      {_of(snapshot.settled, snapshot.total)}, position {number(snapshot.cursor)}",
         f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
-        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, left {number(snapshot.pending)}",
-        f"  calls     {number(snapshot.calls)}, {number(snapshot.tokens)} tokens; re-asks: "
-        + (", ".join(f"{count:,} took {n}" for n, count in snapshot.reasks.items()) or "none yet"),
+        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)}, pending {number(snapshot.pending)}",
+        f"  calls     {number(snapshot.calls)}, {number(snapshot.tokens)} tokens; follow-ups: "
+        + (", ".join(f"{count:,} took {n or 'none'}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
     asked, changed = snapshot.canaries
     if asked:
@@ -164,11 +164,8 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines += batch_lines(snapshot)
     lines += [f"  alarm     {one_line(alarm, limit=200)}" for alarm in snapshot.alarms]
     if snapshot.flagged:
-        verb = "seems" if snapshot.flagged == 1 else "seem"
-        lines.append(
-            f"  {plural(snapshot.flagged, run.task.item)} {verb} to give orders to a model: see column flags of an"
-            " export"
-        )
+        are = "is a possible prompt injection" if snapshot.flagged == 1 else "are possible prompt injections"
+        lines.append(f"  {plural(snapshot.flagged, run.task.item)} {are}: see column flags of an export")
     if snapshot.failed:
         lines.append(f"  {plural(snapshot.failed, f'failed {run.task.item}')}: `labeltui open {run.name}` lists them")
     return lines
@@ -272,7 +269,7 @@ def _end(snapshot: Snapshot) -> str:
     forecast = snapshot.forecast
     if forecast is None or forecast.eta_s is None:
         return ""
-    bound = f", bound by {one_line(forecast.binding_limit)}" if forecast.binding_limit else ""
+    bound = f", limited by {one_line(forecast.binding_limit)}" if forecast.binding_limit else ""
     return f", ends {end_of(forecast, snapshot.taken_at, snapshot.taken_at)}{bound}"
 
 
