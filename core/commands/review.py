@@ -206,7 +206,7 @@ class RelabelWindow(Command):
         """Requeue them; the watch begins anew."""
         moved = run.store.relabel_window(self.watch, by=run.by, now=run.now)
         if not moved:
-            return Outcome(f"no alarm of {self.watch} stands with emails behind it; {UNCHANGED}")
+            return Outcome(f"no alarm of {self.watch} stands with texts behind it; {UNCHANGED}")
         if run.worker is not None:
             run.worker.restart_watch(self.watch)
             run.worker.rescan()

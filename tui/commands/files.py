@@ -49,7 +49,7 @@ def _tell(path: Path, found: Checked) -> None:
         say(f"  {one_line(finding.sentence, limit=300)}")
     if found.sound:
         say(
-            "  all is as promised: the file is whole, totals and position agree with the rows, no row is without its own"
+            "  sound: the file is whole, totals and position agree with the rows, and every row has what it refers to"
         )
 
 
