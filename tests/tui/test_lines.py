@@ -75,7 +75,7 @@ def test_status_of_a_run_at_work() -> None:
         enron  RUNNING · asks
           done      21 of 40 (52 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 2 (3–31 %)
-          failed    1, skipped 1, pending 19
+          failed    1, 1 skipped, 19 pending
           calls     1,234, 17,328 tokens; follow-ups: 17 took none, 2 took 2
           canaries  60 labeled emails asked again, 4 changed
           rate      72 labels a minute, mean 69, ends 16:35 – 16:45, limited by TPM of org_b
@@ -103,7 +103,7 @@ def test_status_of_a_run_whose_worker_is_silent() -> None:
         enron  STALE · not heard of
           done      20 of 40 (50 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 2 (3–31 %)
-          failed    0, skipped 1, pending 19
+          failed    0, 1 skipped, 19 pending
           calls     1,234, 17,328 tokens; follow-ups: 17 took none, 2 took 2
           worker    pid 4711, last heartbeat 0.2 s ago
           it hangs? `labeltui stop enron --force` ends it; what is committed stays
@@ -131,7 +131,7 @@ def test_status_of_a_run_that_is_done() -> None:
           the labels of this run are simulated
           done      21 of 40 (52 %), position 20
           labeled   19: 1 work 17 (69–97 %), 0 personal 0 (0–17 %), x (of an older version) 2 (3–31 %)
-          failed    1, skipped 1, pending 19
+          failed    1, 1 skipped, 19 pending
           calls     1,234, 17,328 tokens; follow-ups: none yet
           lane      batch: 18 calls, 7,200 + 96 tokens; 10 rate limited, 8 answered
           lane      live: 1 call, 900 + 12 tokens; 1 answered

@@ -138,8 +138,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines += [
         f"  done      {_of(snapshot.settled, snapshot.total)}, position {number(snapshot.cursor)}",
         f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
-        f"  failed    {number(snapshot.failed)}, skipped {number(snapshot.skipped)},"
-        f" pending {number(snapshot.pending)}",
+        f"  failed    {number(snapshot.failed)}, {number(snapshot.skipped)} skipped, {number(snapshot.pending)} pending",
         f"  calls     {number(snapshot.calls)}, {number(snapshot.tokens)} tokens; follow-ups: "
         + (", ".join(f"{count:,} took {n or 'none'}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
