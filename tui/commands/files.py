@@ -48,9 +48,7 @@ def _tell(path: Path, found: Checked) -> None:
     for finding in found.findings:
         say(f"  {one_line(finding.sentence, limit=300)}")
     if found.sound:
-        say(
-            "  sound: the file is whole, totals and position agree with the rows, and every row has what it refers to"
-        )
+        say("  sound: the file is whole, totals and position agree with the rows, and every row has what it refers to")
 
 
 def _backup(engine: Engine, path: Path, target: Path) -> int:

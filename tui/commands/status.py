@@ -135,10 +135,11 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     lines = [f"{run.name}  {snapshot.state.value.upper()}{reason}"]
     if run.simulated:
         lines.append("  the labels of this run are simulated")
+    ended = f"{number(snapshot.failed)}, {number(snapshot.skipped)} skipped, {number(snapshot.pending)} pending"
     lines += [
         f"  done      {_of(snapshot.settled, snapshot.total)}, position {number(snapshot.cursor)}",
         f"  labeled   {number(snapshot.labeled)}: " + ", ".join(_labels(snapshot)),
-        f"  failed    {number(snapshot.failed)}, {number(snapshot.skipped)} skipped, {number(snapshot.pending)} pending",
+        f"  failed    {ended}",
         f"  calls     {number(snapshot.calls)}, {number(snapshot.tokens)} tokens; follow-ups: "
         + (", ".join(f"{count:,} took {n or 'none'}" for n, count in snapshot.reasks.items()) or "none yet"),
     ]
