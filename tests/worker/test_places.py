@@ -533,17 +533,22 @@ async def test_a_head_that_is_not_there_is_named_at_once() -> None:
         held.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{held.getsockname()[1]}"
         assert await bridge._serve(PlacesWanted(address), said.append) == 1
-    assert said == [Alive(), Unreachable(f"the Ray head at {address} cannot be reached: no program listens there")]
+    assert said == [Alive(), Unreachable(f"no Ray head at {address}: nothing listens there")]
 
 
 async def test_a_head_that_is_lost_while_its_places_go_on_is_noted() -> None:
     """Ray ends them a minute later: then the reason is known. It is forgotten where the head is back before."""
     cluster = _Cluster()
-    async with _fleet(cluster) as (fleet, notes, _):
+    async with _fleet(cluster) as (fleet, notes, links):
         cluster.gone = "the Ray head at 10.0.0.5:6379 is lost"
         await asyncio.sleep(6)
         assert notes[-1] == "the Ray head at 10.0.0.5:6379 is lost; its places go on"
         assert (await _ask(fleet)).verdict.label == "1"
+        cluster.actors[0].kill()
+        await asyncio.sleep(20)
+        assert (await _ask(fleet)).verdict.label == "1"
+        assert len(links) == 1
+        assert fleet.most() == 4
         fleet._ready = []
         assert fleet.why_full() == "no place: the Ray head at 10.0.0.5:6379 is lost"
         cluster.gone = ""

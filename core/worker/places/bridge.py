@@ -177,7 +177,7 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
 async def _serve_until_gone(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
     await asyncio.sleep(0)  # let it be said before the imports that this process is there
     if wanted.address and (gone := await _why_unreachable(wanted.address)):
-        say(Unreachable(f"the Ray head at {wanted.address} cannot be reached: {gone}"))
+        say(Unreachable(f"no Ray head at {wanted.address}: {gone}"))
         return 1
     from core.worker.places.ray_cluster import RayCluster  # noqa: PLC0415 - Ray, for this process alone
 
@@ -232,7 +232,7 @@ async def _why_unreachable(address: str) -> str:
     except TimeoutError:
         return f"no connection within {CONNECTED_WITHIN_S:g} s"
     except ConnectionRefusedError:
-        return "no program listens there"
+        return "nothing listens there"
     except socket.gaierror:
         return "no machine of that name is known"
     except OSError as error:

@@ -186,10 +186,12 @@ class Keeper:
                 finally:
                     place.ready = False
                     actor.kill()
-            if gone := await self._cluster.why_gone():
+            while gone := await self._cluster.why_gone():
                 self._say(Unreachable(gone))
-                self._over.set()
-                return
+                if not any(each.ready for each in self._places.values()):
+                    self._over.set()
+                    return
+                await asyncio.sleep(LOOKED_EVERY_S)  # others go on: their calls are not given up
             await asyncio.sleep(pause_s)
 
     async def _made(self, name: str, actor: Actor) -> Hello:

@@ -110,7 +110,7 @@ class RayCluster:
             async with asyncio.timeout(_LOOKED_WITHIN_S):
                 return await asyncio.to_thread(question), ""
         except TimeoutError:
-            said = f"it did not answer for {_LOOKED_WITHIN_S:g} s"
+            said = f"no answer for {_LOOKED_WITHIN_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
             said = _words(error)
         where = f" at {self._wanted.address}" if self._wanted.address else ""
@@ -227,7 +227,7 @@ def _words(error: BaseException) -> str:
     """Return what kind of error it is, and its first line: the rest is a trace, in which texts may stand."""
     kind = type(error).__name__
     if kind.startswith(("Actor", "RayActor", "NodeDied")):
-        return f"its process or its node is gone ({kind})"
+        return "its process or its node is gone"
     if "TaskError" in kind or "(" in kind:
         return kind
     first = str(error).strip().partition("\n")[0][:200]
