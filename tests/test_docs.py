@@ -15,7 +15,7 @@ import pytest
 from core.llm.taskfile import task_from_toml
 from tests.programs import guide as generated
 from tui import guide
-from tui.grammar import parser
+from tui.grammar import GROUPS, commands_of, parser
 from tui.guide import TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +65,17 @@ def test_generated_parts_of_the_guide_are_the_programs_own(topic: str) -> None:
     """The tables of commands and keys are those of the grammar and of the actions: python -m tests.programs.guide."""
     page = guide.page(topic)
     assert generated.with_generated(topic, page) == page
+
+
+def test_help_lists_every_command_once_under_a_heading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal of 80 columns, in the order of the groups, each with one line."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = parser().format_help().partition("commands:\n")[2].partition("\nexit codes")[0].splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("    ")]
+
+    assert [line.strip(" :") for line in lines if line.startswith("  ") and line[2] != " "] == list(GROUPS)
+    assert listed == " ".join(GROUPS.values()).split()
+    assert set(listed) == set(commands_of(parser()))
 
 
 def test_every_command_and_option_has_a_line_of_help() -> None:

@@ -21,6 +21,17 @@ _EXIT_CODES = (
     " 5 no usable key, 6 stopped with work left, 130 interrupted"
 )
 
+GROUPS = {
+    "make a run": "demo plan new copy add skipped",
+    "label": "open work start pause resume stop swap lane budget status watch task",
+    "correct labels": "label note skip undo retry rejudge",
+    "check labels against people": "review quality gold compare report",
+    "files": "export backup check archive delete",
+    "keys, servers, help": "keys simulate serve notify guide info completions skill",
+}
+"""Every command under a heading, as ``labeltui --help`` lists them."""
+_HEADINGS = {commands.split()[0]: heading for heading, commands in GROUPS.items()}
+
 
 def envelope(kind: str, text: str) -> str:
     """Return the JSON object that a command with ``--json`` prints for an error.
@@ -96,6 +107,21 @@ _NO_JSON = (
 )
 
 
+class _ByGroup(argparse.HelpFormatter):
+    """Put the heading of :data:`GROUPS` above the first command of each group."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = len("    completions")  # argparse counts a command without its indentation
+
+    def _format_action(self, action: argparse.Action) -> str:
+        told = super()._format_action(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - it has no public name
+            return told.partition("\n")[2].lstrip("\n")  # without the line that says COMMAND
+        heading = _HEADINGS.get(action.dest)
+        return told if heading is None else f"\n  {heading}:\n{told}"
+
+
 class _Version(argparse.Action):
     """Print the installed version and leave; it stands in the package's metadata, which take time to read."""
 
@@ -113,6 +139,7 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
         prog="labeltui",
         description="A console for long LLM labeling runs. Without a command it opens on the list of runs.",
         epilog=_EXIT_CODES,
+        formatter_class=_ByGroup,
     )
     top.set_defaults(answer="tui.commands.console:console_on_runs", dry_run=False)
     top.add_argument("--version", action=_Version, nargs=0, help="the version")
@@ -124,6 +151,8 @@ def parser(*, as_json: bool = False) -> argparse.ArgumentParser:
     _add_quality(commands)
     _add_keys(commands)
     _add_around(commands)
+    order = " ".join(GROUPS.values()).split()
+    commands._choices_actions.sort(key=lambda choice: order.index(choice.dest))  # noqa: SLF001 - as commands_of
     for name in DRY_RUNS:
         _named(commands, name).add_argument(
             "--dry-run", action="store_true", help="say what would change, and change nothing"
@@ -172,14 +201,10 @@ def _add_server(command: argparse.ArgumentParser, where: str = "") -> None:
 
 
 def _add_making(commands: Commands) -> None:
-    demo = _command(
-        commands, "demo", "running:demo", help="a sample run on invented emails against the built-in simulator"
-    )
+    demo = _command(commands, "demo", "running:demo", help="a sample run on invented emails, against a simulator")
     demo.add_argument("--emails", type=quantities.count, default=None, metavar="N", help="how many (default 400)")
     demo.add_argument("--fresh", action="store_true", help="start anew instead of continuing the last demo")
-    plan = _command(
-        commands, "plan", "sources:plan", help="tokens, time, money and the binding limit, before anything is sent"
-    )
+    plan = _command(commands, "plan", "sources:plan", help="tokens, time, money and the binding limit; nothing is sent")
     plan.add_argument("what", type=quantities.named, metavar="SOURCE|RUN")
     plan.add_argument("--task", type=Path, metavar="FILE", help="for a source: the task as TOML")
     plan.add_argument("--model", metavar="M", help="for a source: the model to ask, instead of the task's")
@@ -196,9 +221,7 @@ def _add_making(commands: Commands) -> None:
     )
     plan.add_argument("--budget", type=quantities.amount, metavar="D", help="US dollars to spend: which lane it takes")
     plan.add_argument("--json", action="store_true", help="one JSON object, nothing else")
-    new = _command(
-        commands, "new", "sources:new", help="make a run from files or folders of emails, reviews, tickets …"
-    )
+    new = _command(commands, "new", "sources:new", help="make a run from files or folders of texts")
     new.add_argument(
         "source",
         type=quantities.path,
@@ -280,7 +303,7 @@ def _add_working(commands: Commands) -> None:
         ("pause", "control:send_plain", "let no new call go out; calls in flight finish"),
         ("resume", "control:send_plain", "continue after a pause"),
         ("swap", "control:send_plain", "switch to the next key and disable the one in use"),
-        ("stop", "control:stop", "end the worker after the calls in flight have finished; twice: at once"),
+        ("stop", "control:stop", "end the worker after the calls in flight; twice: at once"),
     ):
         command = _command(commands, name, answer, help=help_text)
         command.add_argument("run", metavar="RUN")
@@ -417,9 +440,7 @@ def _add_annotations(commands: Commands) -> None:
 
 
 def _add_export(commands: Commands) -> None:
-    export = _command(
-        commands, "export", "status:export", help="write labels, texts and how they came about to a file or a folder"
-    )
+    export = _command(commands, "export", "status:export", help="write labels and texts to a file or a folder")
     export.add_argument("run", metavar="RUN")
     export.add_argument(
         "file", type=Path, metavar="FILE", help=".csv, .jsonl, .parquet, .sqlite, .spacy; - is standard output"
@@ -445,9 +466,7 @@ def _add_run(action: argparse.ArgumentParser) -> None:
 
 
 def _add_quality(commands: Commands) -> None:
-    review = _command(
-        commands, "review", "quality:review", help="label a random sample blind, to know what the labels are worth"
-    )
+    review = _command(commands, "review", "quality:review", help="label a random sample blind, one key a label")
     review.add_argument("run", metavar="RUN")
     review.add_argument("--annotator", metavar="A", help="who answers (default: you)")
     review.add_argument("--size", type=quantities.count, metavar="N", help="of a batch (default 25)")

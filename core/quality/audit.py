@@ -215,10 +215,10 @@ class Quality:
 
     @property
     def line(self) -> str:
-        """Return the sentence for the monitor."""
+        """Return how much people checked, and on how much of it they and the model agree."""
         accuracy = self.figures.accuracy
         if accuracy is None:
-            return "checked by nobody: r"
+            return "checked by nobody"
         return (
             f"checked {self.audited:,} of {self.labeled:,}: {accuracy.value * 100:.0f} %"
             f" ({accuracy.low * 100:.0f}–{accuracy.high * 100:.0f}) agree"

@@ -66,7 +66,8 @@ def lines(found: Quality) -> Iterator[str]:
     audit = found.audit
     if audit.simulated:
         yield "The labels of this run are simulated."
-    yield f"{audit.run}: {number(found.labeled)} labeled by {audit.model}; {found.line}"
+    begin = "" if found.audited else f"; `labeltui review {audit.run}` labels a random batch, blind"
+    yield f"{audit.run}: {number(found.labeled)} labeled by {audit.model}; {found.line}{begin}"
     if found.due:
         waiting = plural(found.due, "of the sample waits", "of the sample wait")
         yield f"waiting: {waiting} for a person; figures are provisional"
