@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from core.storage.reading.search import Found, Search
     from core.storage.reading.versions import OlderTexts
     from core.storage.writing.check import Checked
+    from core.worker.supervisor import WorkerAhead
 
 __all__ = [
     "FIRST_N", "GROQ_ROOT", "KEYS", "MOST_SAMPLED", "NO_KEY", "OWN_PLAN", "READ_ONLY", "SAMPLED", "STOPPED_BY",
@@ -545,14 +546,27 @@ class Engine:
         return send.dry_run(path, commands, self._for(path))
 
     @changes
-    def start(self, path: Path, only: int | None = None, places: PlacesWanted | None = None) -> SentCommand:
+    def start(
+        self,
+        path: Path,
+        only: int | None = None,
+        places: PlacesWanted | None = None,
+        ahead: WorkerAhead | None = None,
+    ) -> SentCommand:
         """Start a worker; one that is paused goes on. With ``only`` it pauses after so many different texts.
 
-        With ``places`` those make the calls of a new worker.
+        With ``places`` those make the calls of a new worker. It is the process that was started ``ahead``, if any.
         """
         from core.runs import send  # noqa: PLC0415
 
-        return send.start(path, self._for(path), only=only, places=places)
+        return send.start(path, self._for(path), only=only, places=places, ahead=ahead)
+
+    @changes
+    def worker_ahead(self) -> WorkerAhead:
+        """Start a worker's process while its run is still being made, for :meth:`start`."""
+        from core.worker.supervisor import WorkerAhead  # noqa: PLC0415
+
+        return WorkerAhead(self.settings)
 
     def await_answer(self, path: Path, sent: SentCommand, *, timeout_s: float) -> CommandRecord | None:
         """Wait until the worker has answered a command; None where nobody did in time."""

@@ -356,28 +356,34 @@ class PromptCap:
         if tokens >= self._cap - _CAP_SLACK:
             self._cap = max(self._cap, tokens)
             self._at_cap.append(chars)
-        known = self._cap <= self._dismissed_cap + _CAP_SLACK
+        del self._at_cap[: max(0, len(self._at_cap) - _CAP_KEPT)]
+        self._note_largest(chars, tokens)
+        if self._alarmed or self._cap <= self._dismissed_cap + _CAP_SLACK:
+            return False
         wide = len(self._at_cap) >= _CAP_TEXTS and max(self._at_cap) >= _CAP_WIDER * min(self._at_cap)
-        same = self._of_one_count(chars, tokens)
-        found = (wide or same) and not known and not self._alarmed
-        if found:
+        if wide or self._is_of_one_count():
             of = self._at_cap if wide else self._at_most
             self._span = (min(of), max(of))
-        self._alarmed = self._alarmed or found
-        del self._at_cap[: max(0, len(self._at_cap) - _CAP_KEPT)]
-        return found
+            self._alarmed = True
+        return self._alarmed
 
-    def _of_one_count(self, chars: int, tokens: int) -> bool:
-        """Return whether short texts of different lengths took exactly the largest number of tokens, and none fewer."""
+    def _note_largest(self, chars: int, tokens: int) -> None:
+        """Keep the lengths of questions with the largest number of tokens that are longer than all with fewer."""
         if tokens > self._most:
             self._longest_below = max(self._longest_below, *self._at_most, 0)
             self._most = tokens
             self._at_most.clear()
+        if chars <= self._longest_below:
+            return
         if tokens == self._most:
             self._at_most.append(chars)
+            del self._at_most[: max(0, len(self._at_most) - _CAP_KEPT)]
         else:
-            self._longest_below = max(self._longest_below, chars)
-        self._at_most = [each for each in self._at_most[-_CAP_KEPT:] if each > self._longest_below]
+            self._longest_below = chars
+            self._at_most = [each for each in self._at_most if each > chars]
+
+    def _is_of_one_count(self) -> bool:
+        """Return whether short texts of different lengths took exactly the largest number of tokens, and none fewer."""
         return len(self._at_most) >= _SHORT_TEXTS and max(self._at_most) - min(self._at_most) >= _SHORT_SPAN
 
     @property

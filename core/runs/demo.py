@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.errors import LabeltuiError, RunBusyError
 from core.files import write_whole
+from core.model import SourceEmail
 from core.settings import Settings, private_dir
 from core.simulator.child import SimulatorChild, adopt, start_child
 from core.simulator.config import SimulatorError
@@ -53,7 +55,7 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
     """
     from core.llm.task import builtin_task  # noqa: PLC0415
     from core.runs.find import RunOptions, create_run, run_path  # noqa: PLC0415
-    from core.sources.demo_emails import write_demo_csv  # noqa: PLC0415 - with create_run it brings what only making needs
+    from core.sources.demo_emails import labeled_demo_emails, write_csv  # noqa: PLC0415 - brings what only making needs
 
     own = settings.for_run(settings.demo_dir / "runs" / f"{NAME}.db")
     path = run_path(own, NAME)
@@ -66,8 +68,9 @@ def prepare(settings: Settings, emails: int, *, now: float, fresh: bool = False)
     private_dir(settings.demo_dir)
     own.quota_path.unlink(missing_ok=True)
     source = settings.demo_dir / "emails.csv"
-    write_demo_csv(source, emails)
-    _plant(settings, emails)
+    labeled = list(labeled_demo_emails(emails))
+    write_csv(source, (email for email, _ in labeled))
+    _plant(settings, labeled)
     with ThreadPoolExecutor(1) as pool:  # the simulator takes as long to start as the run takes to make
         starting = pool.submit(_simulator, settings, port=0)
         created = create_run(own, source, builtin_task(), RunOptions(name=NAME, seed=7, simulated=True), now=now).path
@@ -117,16 +120,16 @@ def ensure_simulator(path: Path, settings: Settings) -> None:
         store.set_base_url(simulator.base_url)
 
 
-def _plant(settings: Settings, emails: int) -> None:
+def _plant(settings: Settings, labeled: Sequence[tuple[SourceEmail, str]]) -> None:
     """Write the known labels, and what the simulated model is to answer: the same but for its misreading."""
     from core.llm.task import builtin_task  # noqa: PLC0415
     from core.runs.build import viewer  # noqa: PLC0415 - brings the parsers, which only making needs
     from core.simulator.answers import write_replay  # noqa: PLC0415
-    from core.sources.demo_emails import labeled_demo_emails, misread  # noqa: PLC0415
+    from core.sources.demo_emails import misread  # noqa: PLC0415
 
     view_of = viewer(builtin_task())
     known, answers = ["id,label"], []
-    for email, label in labeled_demo_emails(emails):
+    for email, label in labeled:
         known.append(f"{email.source_id},{label}")
         answers.append((view_of(email.raw).text, misread(email, label)))
     write_whole(settings.demo_dir / KNOWN_LABELS, "\n".join(known) + "\n")

@@ -243,11 +243,17 @@ def await_answer(path: Path, sent: SentCommand, *, timeout_s: float = 10.0) -> C
 
 
 def start(
-    path: Path, settings: Settings, *, only: int | None = None, places: PlacesWanted | None = None
+    path: Path,
+    settings: Settings,
+    *,
+    only: int | None = None,
+    places: PlacesWanted | None = None,
+    ahead: supervisor.WorkerAhead | None = None,
 ) -> SentCommand:
     """Start a worker; one that is there and paused goes on. With ``only`` it pauses after so many different texts.
 
-    With ``places`` a new worker makes its calls there; one that is there goes on as it began.
+    With ``places`` a new worker makes its calls there; one that is there goes on as it began. A new worker is the
+    process that was started ``ahead``, where there is one.
 
     A worker that is ending is waited for: it would take the command to go on for nothing.
 
@@ -264,7 +270,7 @@ def start(
         from core.runs.demo import ensure_simulator  # noqa: PLC0415 - for simulated runs only
 
         ensure_simulator(path, settings)
-    started = supervisor.start(path, settings, only=only, places=places)
+    started = supervisor.start(path, settings, only=only, places=places, ahead=ahead)
     if started.ended:
         return SentCommand(None, f"Nothing is left to ask in {path.stem}.")
     then = f" It tries {only:,} and pauses." if only is not None else ""

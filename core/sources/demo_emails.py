@@ -12,7 +12,7 @@ import csv
 import random
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.header import Header
@@ -211,10 +211,15 @@ def misread(email: SourceEmail, label: str) -> str:
 
 def write_demo_csv(path: Path, n: int, seed: int = 7) -> None:
     """Write ``n`` invented emails to a CSV file with the columns ``id`` and ``message``. Raises OSError."""
+    write_csv(path, demo_emails(n, seed))
+
+
+def write_csv(path: Path, emails: Iterable[SourceEmail]) -> None:
+    """Write emails to such a file. Raises OSError."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "message"))
-        writer.writerows((email.source_id, email.raw) for email in demo_emails(n, seed))
+        writer.writerows((email.source_id, email.raw) for email in emails)
 
 
 def _message(letter: _Letter, number: int, folder: str) -> str:

@@ -1,4 +1,8 @@
-"""Run ``python -m core.worker RUN_FILE [EMAILS [PLACES]]``: the detached worker that the supervisor starts."""
+"""Run ``python -m core.worker [RUN_FILE [EMAILS [PLACES]]]``: the detached worker that the supervisor starts.
+
+Without arguments it imports what the first call needs and reads them from its input, as JSON: a worker that was started
+while its run was being made.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +37,18 @@ def main() -> int:
     A second argument says how many texts to try (0: all), a third where the calls are made, as JSON.
     """
     os.umask(0o077)  # whatever is made from here on (logs, commands, quotas) is private to its owner
-    path = Path(sys.argv[1])
+    arguments = sys.argv[1:] or _told()
+    if not arguments:
+        return exits.DONE
+    path = Path(arguments[0])
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(_InertLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     log = logging.getLogger("labeltui")
     log.info("worker of %s begins", path)
     try:
-        only = int(sys.argv[2]) or None if len(sys.argv) > 2 else None
-        places = PlacesWanted(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else None
+        only = int(arguments[1]) or None if len(arguments) > 1 else None
+        places = PlacesWanted(**json.loads(arguments[2])) if len(arguments) > 2 else None
         settings = load_settings().for_run(path)
         code = work(path, settings, only=only, places=places)
         for part in later_parts(path) if only is None else ():
@@ -63,6 +70,19 @@ def main() -> int:
         return exits.FAILED
     log.info("worker ends with code %s", code)
     return code
+
+
+def _told() -> list[str]:
+    """Return the arguments that the starter tells, with what the first call needs imported; none where it ended."""
+    import core.llm.client  # noqa: F401, PLC0415 - takes as long as the rest
+
+    told = sys.stdin.readline()
+    arguments: list[str] = json.loads(told) if told else []
+    if arguments:
+        with log_path(Path(arguments[0])).open("ab") as log:
+            for output in (sys.stdout, sys.stderr):
+                os.dup2(log.fileno(), output.fileno())
+    return arguments
 
 
 if __name__ == "__main__":

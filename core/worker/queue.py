@@ -86,6 +86,7 @@ class Queue:
         self._returned: dict[int, PendingEmail] = {}
         self._in_flight: dict[int, PendingEmail] = {}
         self._busy_texts: dict[str, int] = {}
+        self._of_text: dict[str, list[int]] = {}
         self._after = -1
         self._exhausted = False
         self.first_n: FirstN | None = None
@@ -134,6 +135,14 @@ class Queue:
             for email in page:
                 if email.id not in self._in_flight and email.id not in self._returned:
                     self._waiting[email.id] = email
+                    self._note_text(email)
+
+    def _note_text(self, email: PendingEmail) -> None:
+        """Keep which emails have the same text, until one of them is settled."""
+        if self._dedupe:
+            same = self._of_text.setdefault(email.content_hash, [])
+            if email.id not in same:
+                same.append(email.id)
 
     def is_busy(self, email: PendingEmail) -> bool:
         """Return whether a call is out, or a follow-up waits, about this email or its text."""
@@ -167,10 +176,8 @@ class Queue:
         """Drop an email that was settled and, with de-duplication, all of its copies."""
         self._land(email)
         self.forget(email.id)
-        if self._dedupe:
-            for pool in (self._waiting, self._returned):
-                for twin in [each.id for each in pool.values() if each.content_hash == email.content_hash]:
-                    del pool[twin]
+        for twin in self._of_text.pop(email.content_hash, ()):
+            self.forget(twin)
 
     def forget(self, email_id: int) -> None:
         """Drop an email that somebody else settled."""

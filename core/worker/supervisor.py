@@ -13,8 +13,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import core
 from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError, disk_sentence
@@ -42,6 +44,38 @@ class Started:
     ended: bool = False
 
 
+class WorkerAhead:
+    """Hold a worker process that imports what it needs while its run is being made, and waits to be told the run.
+
+    Importing takes most of the time from a worker's start to its first call. A process that is told nothing ends when
+    this is closed, or its starter ends. Use it as a context manager.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Start the process."""
+        self._process: subprocess.Popen[bytes] | None = _process([], environment_of(settings), subprocess.DEVNULL)
+
+    def tell(self, arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:
+        """Let the process begin with these arguments, and return it; None where it has ended, or was told before."""
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return None
+        try:
+            with process.stdin as told:
+                told.write(json.dumps(arguments).encode() + b"\n")
+        except OSError:
+            return None
+        return process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            _take_note_of_end(self._process)
+
+
 def log_path(run_path: Path) -> Path:
     """Return the log of the run's detached workers."""
     return companion(run_path, ".log")
@@ -53,12 +87,13 @@ def start(
     *,
     only: int | None = None,
     places: PlacesWanted | None = None,
+    ahead: WorkerAhead | None = None,
     wait_s: float = 15.0,
 ) -> Started:
     """Start a detached worker, or find the one that is there, and return when it has the run.
 
     With ``only`` a new worker asks about so many different texts and then pauses; with ``places`` those
-    make its calls.
+    make its calls. A process that was started ``ahead`` becomes the worker where one is needed.
 
     Raises:
         NoUsableKeyError: the worker ended at once for want of a key.
@@ -66,7 +101,7 @@ def start(
     """
     deadline = time.monotonic() + wait_s
     with RunReader(run_path) as reader:
-        while (started := _started(reader, settings, (only, places), deadline)) is None:
+        while (started := _started(reader, settings, (only, places), ahead, deadline)) is None:
             if time.monotonic() > deadline:
                 raise RunBusyError(
                     f"Another process has held the run {run_path.stem} for {wait_s:.0f} s and is no worker of it. Do it"
@@ -89,16 +124,17 @@ def is_proven(worker: WorkerStatus, run_path: Path) -> bool:
     return holds(worker.pid, run_path)
 
 
-def _started(reader: RunReader, settings: Settings, how: How, deadline: float) -> Started | None:
+def _started(
+    reader: RunReader, settings: Settings, how: How, ahead: WorkerAhead | None, deadline: float
+) -> Started | None:
     """Try once; None where a command has the run for the moment."""
     run_path = reader.path
     before = reader.snapshot(time.time())
     if before.worker.alive:
         return Started(before.worker.pid, adopted=True) if is_proven(before.worker, run_path) else None
     said_before = _size(log_path(run_path))
-    process = _spawn(run_path, settings, how)
-    # Whoever started it goes on living, so its end must be taken note of, or it would stay a zombie.
-    threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
+    process = _spawn(run_path, settings, how, ahead)
+    _take_note_of_end(process)
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
@@ -113,6 +149,11 @@ def _started(reader: RunReader, settings: Settings, how: How, deadline: float) -
     )
 
 
+def _take_note_of_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process in a thread: whoever started it goes on living, and an end that nobody notes is a zombie."""
+    threading.Thread(target=process.wait, daemon=True, name=f"end of worker {process.pid}").start()
+
+
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment of a process that asks: where everything lies, and which server is meant."""
     environment = dict(os.environ)
@@ -125,8 +166,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def _spawn(run_path: Path, settings: Settings, how: How) -> subprocess.Popen[bytes]:
-    environment = environment_of(settings)
+def _spawn(run_path: Path, settings: Settings, how: How, ahead: WorkerAhead | None = None) -> subprocess.Popen[bytes]:
     only, places = how
     arguments = [str(run_path), *([str(only or 0)] if only is not None or places is not None else [])]
     if places is not None:
@@ -140,18 +180,24 @@ def _spawn(run_path: Path, settings: Settings, how: How) -> subprocess.Popen[byt
             " Its folder must be writable for you; reading and exporting work without."
         ) from error
     try:
-        # -P: a folder named core in the operator's working directory must not come first.
-        return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours
-            [sys.executable, "-P", "-m", "core.worker", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            env=environment,
-            start_new_session=True,
-            close_fds=True,
-        )
+        told = ahead.tell(arguments) if ahead is not None else None
+        return told or _process(arguments, environment_of(settings), descriptor)
     finally:
         os.close(descriptor)
+
+
+def _process(arguments: Sequence[str], environment: dict[str, str], output: int) -> subprocess.Popen[bytes]:
+    """Start a worker's process; without arguments it waits to be told them."""
+    # -P: a folder named core in the operator's working directory must not come first.
+    return subprocess.Popen(  # noqa: S603 - this interpreter and a path of ours
+        [sys.executable, "-P", "-m", "core.worker", *arguments],
+        stdin=subprocess.DEVNULL if arguments else subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        env=environment,
+        start_new_session=True,
+        close_fds=True,
+    )
 
 
 def _ended_at_once(run_path: Path, code: int, said_before: int) -> Started:

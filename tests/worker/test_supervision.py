@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import json
 import os
 import re
 import resource
@@ -13,7 +15,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from core.storage.reading.summaries import STALE_AFTER_S
 from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from core.worker import supervisor
+from core.worker.__main__ import main as worker_main
 from core.worker.kill import kill_holder
 from tests.conftest import NOW, MakeRun
 from tests.programs.crash.harness import scratch
@@ -153,6 +156,65 @@ def test_a_lock_that_is_no_workers_is_named(
     pretend(path, pid=ended.pid)
     with RunLock(path), pytest.raises(RunBusyError, match="is no worker of it"):
         supervisor.start(path, settings, wait_s=0)
+
+
+# -- one that is started ahead ------------------------------------------------------------------------------------------
+
+
+class _Process:
+    """Stand in for a worker's process that waits to be told its run."""
+
+    pid = 77
+
+    def __init__(self) -> None:
+        self.stdin = io.BytesIO()
+        self.told = ""
+        self.stdin.close = self._close  # type: ignore[method-assign]
+
+    def _close(self) -> None:
+        self.told = self.stdin.getvalue().decode() or "closed"
+
+    def wait(self) -> int:
+        return exits.DONE
+
+
+def test_a_process_started_ahead_becomes_the_worker_once(
+    home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told the run and how to begin; the next worker is a process of its own."""
+    path = make(settings, tmp_path, 3)
+    made: list[tuple[str, ...]] = []
+    processes = [_Process(), _Process()]
+
+    def process(arguments: Sequence[str], *_: object) -> _Process:
+        made.append(tuple(arguments))
+        return processes[len(made) - 1]
+
+    monkeypatch.setattr(supervisor, "_process", process)
+    with supervisor.WorkerAhead(settings) as ahead:
+        begun = [supervisor._spawn(path, settings, (2, None), ahead) for _ in range(2)]
+    assert made == [(), (str(path), "2")]
+    assert begun == processes
+    assert json.loads(processes[0].told) == [str(path), "2"]
+
+
+def test_a_process_that_is_told_nothing_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its input is closed where no worker was needed; then it ends without having opened anything."""
+    process = _Process()
+    monkeypatch.setattr(supervisor, "_process", lambda *_: process)
+    with supervisor.WorkerAhead(settings):
+        pass
+    assert process.told == "closed"
+    monkeypatch.setattr(sys, "argv", ["core.worker"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    before = os.umask(0o077)
+    try:
+        assert worker_main() == exits.DONE
+    finally:
+        os.umask(before)
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- one that hangs ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +34,9 @@ def demo(given: argparse.Namespace) -> int:
         )
     settings = load_settings()
     engine = Engine(settings)
-    path, existed = engine.prepare_demo(given.emails, fresh=given.fresh)
     if has_terminal() and not given.json:
-        engine.start(path)
-        return console(path, settings=settings.for_run(path))
+        return _demo_in_console(engine, given)
+    path, existed = engine.prepare_demo(given.emails, fresh=given.fresh)
     if not given.json:
         went_on = ", going on with the last one" if existed else ""
         say(f"A simulated run on invented emails{went_on}; nothing leaves here.")
@@ -48,6 +49,16 @@ def demo(given: argparse.Namespace) -> int:
     else:
         say_status(engine, path)
     return code
+
+
+def _demo_in_console(engine: Engine, given: argparse.Namespace) -> int:
+    """Show the demo at once: its worker imports what it needs while the run is made, and takes it while this does."""
+    with engine.worker_ahead() as ahead, ThreadPoolExecutor(1) as pool:
+        path, _ = engine.prepare_demo(given.emails, fresh=given.fresh)
+        starting = pool.submit(engine.start, path, ahead=ahead)
+        import_module("tui.app")
+        starting.result()
+    return console(path, settings=engine.settings.for_run(path))
 
 
 def work(given: argparse.Namespace) -> int:
