@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.model import AskKind, Attempt, Outcome, Settled
+from core.model import AskKind, Attempt, Outcome, Settled, Task
 from core.quality.audit import Audit, judge
 from core.storage.file.lock import RunLock
+from core.storage.reading import reviews
 from core.storage.reading.reviews import labels_of_versions, numbers_by_content, numbers_of, read_audit, review_emails
 from core.storage.writing.check import check_run
 from core.storage.writing.reviews import ReviewAnswer
@@ -194,3 +195,12 @@ def test_a_sample_grows_by_command_and_never_shrinks(make_run: MakeRun) -> None:
     drawn = audit(path).drawn
     assert sum(m.model_label == "0" for m in drawn) == 50
     assert 230 < sum(m.model_label == "1" for m in drawn) < 320
+
+
+@pytest.mark.parametrize(("texts", "count"), [(900, 0), (1_000, 20), (2_400, 48), (3_200, 60)])
+def test_as_many_texts_are_asked_again_as_a_run_of_that_size_can_bear(texts: int, count: int, task: Task) -> None:
+    """One for fifty texts, from a thousand on and at most sixty; copies are no other text."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE email (content_hash TEXT)")
+        db.executemany("INSERT INTO email VALUES (?)", [(str(number % texts),) for number in range(texts + 500)])
+        assert reviews._canaries_of(db, task, ("1", "0"))()._count == count

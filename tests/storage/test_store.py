@@ -102,6 +102,16 @@ def test_an_answer_is_committed_whole(make_run: MakeRun, opened: Open) -> None:
     assert [one.raw_answer for one in record.attempts] == ["1"]
 
 
+def test_a_commit_says_how_many_emails_it_settled(make_run: MakeRun, opened: Open) -> None:
+    """Copies included; a second answer about an email that the model labeled settles nothing, nor does one that is bad."""
+    store = opened(make_run(["a", "b", "b", "c", "d"]))
+    assert store.commit([labeled(1), labeled(2)], now=NOW) == 3
+    assert store.commit([labeled(1, "0")], now=NOW) == 0
+    assert store.commit([failed(4), labeled(1, "0")], now=NOW) == 1
+    assert store.commit([Answer(attempt(5, outcome=Outcome.INVALID))], now=NOW) == 0
+    assert store.fail(5, "too large", reasks=0, now=NOW) == 1
+
+
 def test_a_batch_that_fails_leaves_nothing(make_run: MakeRun, opened: Open) -> None:
     """One answer that the file refuses takes the whole transaction back."""
     path = make_run(["a", "b"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -12,16 +13,16 @@ import pytest
 
 from core.commands.catalog import ChooseLane
 from core.commands.command import decode
-from core.errors import UsageError
+from core.errors import ServerFailedError, UsageError
 from core.llm.batches import BatchClient
-from core.model import LaneChoice
+from core.model import Forecast, LaneChoice
 from core.simulator.config import BatchPlan, simple_config
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
 from core.worker.lanes import batch
 from core.worker.queue import Queue
-from tests.programs.batches import EMAILS, POINTS, SERVERS, World, killed
+from tests.programs.batches import EMAILS, POINTS, SERVERS, Judge, World, killed
 from tui.commands.status import as_json, batch_lines, lane_line
 from tui.text.record import history
 from tui.widgets.panes.worker import worker_facts
@@ -222,6 +223,60 @@ def test_the_end_counts_what_is_left_while_a_batch_is_gathered(tmp_path: Path, m
         assert lane.open == 2
         lane.ends()
     assert asked == [10]
+
+
+@pytest.mark.parametrize(("trial", "live"), [(0, []), (12, [12.0]), (50, [30.0])])
+def test_the_end_counts_the_trial_as_live_calls(trial: int, live: list[float], tmp_path: Path) -> None:
+    """Of thirty texts that are in no batch yet as many are asked live as the trial has; the others in batches of ten."""
+    world, asked = World(tmp_path, BatchPlan()), list[float]()
+
+    def forecast(texts: float) -> Forecast:
+        asked.append(texts)
+        return Forecast(100.0, 90.0, 110.0, "RPM")
+
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        lane = batch.BatchLane(
+            task=world.task, store=store, queue=Queue(lambda after, limit: [], dedupe=True), server=world,
+            clock=lambda: world.now, live=forecast, limits=batch.BatchLimits(size=10, trial=trial),
+            reports=batch.Reports(lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda *_: ""),
+        )  # fmt: skip
+        ends = lane.ends()
+    assert asked == live
+    assert ends is not None
+    assert ends.binding_limit == ("RPM" if trial == 50 else "batches at the server")
+
+
+def test_an_answer_from_a_batch_took_from_its_sending_to_its_gathering(tmp_path: Path) -> None:
+    """Each attempt says when its batch was sent and how many seconds went by."""
+    world = World(tmp_path, BatchPlan(seconds=300.0))
+    began = world.now
+    assert not world.live()
+    found = world.rows("SELECT started_at, latency_s, p.sent_at FROM attempt JOIN parcel AS p WHERE p.id = 1")
+    assert all(began <= started for started, _, _ in found)
+    assert all(300.0 <= latency <= world.now - began for _, latency, _ in found)
+    assert found[0][0] == found[0][2]
+
+
+def test_a_server_in_trouble_is_asked_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each failed look waits its time: nobody is asked in a loop."""
+    world, looks = World(tmp_path, BatchPlan(seconds=1e9)), list[float]()
+    world.live(until_s=10.0)
+
+    async def fails(self: BatchClient, batch_id: str) -> None:
+        del self, batch_id
+        looks.append(world.now)
+        raise ServerFailedError("HTTP 503", status=503)
+
+    monkeypatch.setattr(BatchClient, "batch", fails)
+    with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
+        lane = batch.BatchLane(
+            task=world.task, store=store, queue=Queue(lambda after, limit: [], dedupe=True), server=world,
+            clock=lambda: world.now, limits=batch.BatchLimits(size=10, trial=0),
+            reports=batch.Reports(lambda _: None, lambda _: None, lambda: None, lambda _: None, lambda *_: ""),
+        )  # fmt: skip
+        for _ in range(4):
+            world.now += asyncio.run(lane.step(Judge(), held=True))
+    assert sorted({at - looks[0] for at in looks}) == [0.0, batch.RETRY_S, 2 * batch.RETRY_S, 3 * batch.RETRY_S]
 
 
 def test_a_chosen_lane_is_kept_in_the_run(tmp_path: Path) -> None:

@@ -70,3 +70,16 @@ def test_a_real_worker_tries_ten_texts_pauses_and_goes_on_with_all(
         acknowledged(path, commands.send(path, Resume(), settings))
         done = until(path, lambda snapshot: snapshot.state is RunState.DONE)
         assert done.settled == 120
+
+
+@pytest.mark.parametrize(
+    ("wanted", "going_on", "over"),
+    [
+        (1, "trying 1 text, then pausing", "tried 1 text, as requested"),
+        (1_000, "trying 1,000 texts, then pausing", "tried 1,000 texts, as requested"),
+    ],
+)
+def test_a_first_n_is_said_in_a_sentence(wanted: int, going_on: str, over: str) -> None:
+    """While it goes on and once it is through, for one text and for many."""
+    first_n = FirstN(wanted, dedupe=True)
+    assert (first_n.going_on, first_n.over) == (going_on, over)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, Outcome
+from core.errors import ModelGoneError
+from core.model import AskKind, Attempt, EmailRecord, EmailRow, EmailState, Outcome, PendingEmail
 from core.quota.pacing.estimates import Estimator
 from core.runs.plan import Texts, asking_of
 from core.runs.quality import quality_of
@@ -18,6 +22,8 @@ from core.simulator.config import FaultPlan, SimulatorConfig, simple_config
 from core.simulator.conversation import unpacked
 from core.storage.reading.reader import RunReader
 from core.storage.writing.check import check_run
+from core.worker.retries import RetryPolicy
+from core.worker.settle import Exchange
 from tests.programs.packs import PackRun, same_labels, task_with, texts_of
 from tui.text.quality import lines as quality_lines
 from tui.text.record import history
@@ -74,6 +80,17 @@ def test_record_and_messages_show_the_pack_as_it_was_asked(tmp_path: Path) -> No
     shown = history(record, task, 0.0, 80).plain
     assert f"{position} of 5 in pack {pack_id}" in shown
     assert "whole" in shown
+
+
+def test_record_of_a_text_that_nobody_asked_about_has_the_pack_that_it_would_go_in(tmp_path: Path) -> None:
+    """None where it goes alone, as a text that gives orders does, or where it has its label from a copy."""
+    run = PackRun(tmp_path, ["a", "b", "c", "orders", "c"], task_with(4), simple_config(), judged=False, flag="orders")
+    run._make()
+    with closing(sqlite3.connect(run.path, isolation_level=None)) as db:
+        db.execute("UPDATE email SET state = 'labeled', label = '1', label_source = 'copy' WHERE id = 5")
+    with RunReader(run.path) as reader:
+        found = [set(reader.record(number).pack_texts) for number in range(1, 6)]
+    assert found == [{"a", "b", "c"}] * 3 + [set()] * 2
 
 
 def test_record_of_a_text_that_was_refused_blames_no_key() -> None:
@@ -214,6 +231,22 @@ def test_pack_too_large_for_the_server_is_made_smaller(tmp_path: Path) -> None:
     truly = run.rows("SELECT count(*) FROM attempt WHERE outcome = 'too_large' AND pack_id IS NULL")[0][0]
     assert states.get("failed", 0) == truly
     assert states["labeled"] == 40 - truly
+
+
+def test_a_model_that_is_gone_is_reported_once_by_a_pack_and_fails_no_text() -> None:
+    """Each of its texts goes back to the queue; why the run cannot go on is said by the first alone."""
+    pacer = SimpleNamespace(failed=lambda *_, **__: SimpleNamespace(full=False, counts_against_email=True))
+    exchange = Exchange(
+        task=task_with(3), fleet=None, pacer=pacer, clock=lambda: 5.0, retries=RetryPolicy()
+    )  # fmt: skip
+    texts = [PendingEmail(n, n - 1, f"mail-{n}", "", f"text {n}", f"text {n}") for n in (1, 2, 3)]
+    permit = SimpleNamespace(email_id=-1, alias="one", organization="org", lane="live")
+    found = exchange._pack_failed(permit, texts, 3.0, ModelGoneError("the model is gone", conclusive=True))
+    assert [bool(each.run_over) for each in found] == [True, False, False]
+    assert "the model is gone" in found[0].run_over
+    assert [(each.settled, each.attempt.pack.position, each.attempt.latency_s) for each in found] == [
+        (False, place, 2.0) for place in (1, 2, 3)
+    ]
 
 
 def test_errors_of_the_server_fail_nobody(tmp_path: Path) -> None:

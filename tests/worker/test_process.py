@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
 from core.worker import process, supervisor
 from core.worker.heartbeat import Tempo
+from core.worker.loop import Ending
 from tests.programs.kills import kill_and_check
 
 PATIENCE_S = 120.0
@@ -226,6 +228,42 @@ def test_without_a_key_the_worker_says_so_and_ends_with_code_5(home: Path, setti
     path = make(settings, tmp_path, 5)
     assert work(path).wait(PATIENCE_S) == 5
     assert "key" in now(path).reason
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signals")
+def test_each_signal_does_what_a_command_would() -> None:
+    """SIGUSR1 pauses and SIGUSR2 resumes; the first of SIGINT, SIGTERM and SIGHUP drains, the second cancels calls."""
+    done: list[str] = []
+
+    class Loop:
+        stopping = False
+
+        def pause(self, reason: str) -> None:
+            done.append(reason)
+
+        def resume(self) -> None:
+            done.append("resumed")
+
+        def stop(self, ending: Ending | None = None) -> None:
+            done.append(ending.reason if ending else "cut off")
+            self.stopping = True
+
+    async def hear() -> None:
+        worker, interrupts = Loop(), list[int]()
+        process._handle_signals(worker, interrupts)  # type: ignore[arg-type]
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+        assert interrupts == [signal.SIGINT]
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        asyncio.run(hear())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert done == ["paused by SIGUSR1", "resumed", "stopped by SIGTERM", "cut off", "cut off"]
 
 
 def test_when_every_key_is_refused_the_worker_ends_with_code_5(

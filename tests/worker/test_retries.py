@@ -135,6 +135,15 @@ def test_an_answer_to_a_call_asked_before_the_refusal_is_no_evidence() -> None:
     assert refusals.refused(1, "main", 3.0, by_key=True, status=403, probe=False) is Fault.OPEN
 
 
+@pytest.mark.parametrize(("asked_at", "fault"), [(0.9, Fault.OPEN), (1.0, Fault.OPEN), (1.1, Fault.EMAIL)])
+def test_an_answer_is_evidence_where_its_call_went_out_after_the_refusal(asked_at: float, fault: Fault) -> None:
+    """A call that went out at the very moment may have been let in before."""
+    refusals = Refusals()
+    assert refusals.refused(1, "main", 1.0, by_key=True, status=403, probe=False) is Fault.OPEN
+    refusals.answered(2, "main", asked_at)
+    assert refusals.refused(1, "main", 3.0, by_key=True, status=403, probe=False) is fault
+
+
 def test_no_verdict_while_calls_of_before_are_out() -> None:
     """Refusals come faster than answers: three of them wait for the calls that were in flight, and hold new ones."""
     refusals = Refusals()
