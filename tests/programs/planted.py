@@ -62,6 +62,8 @@ EQUIVALENT = {
         "a longer piece is looked at, and cut to the same room behind",
     "core/storage/reading/search.py: number: INDEX_FORMAT = 1":
         "an index of another number is made anew; which number it is does not matter",
+    "core/worker/retries.py: number: self._answered += 1":
+        "answers are counted to see whether there were any since, never how many",
     "core/text.py: comparison: if code < 0x20:":
         "a space (0x20) is not among the characters that are replaced",
 }  # fmt: skip

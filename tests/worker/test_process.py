@@ -253,12 +253,13 @@ def test_each_signal_does_what_a_command_would() -> None:
         process._handle_signals(worker, interrupts)  # type: ignore[arg-type]
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(os.getpid(), number)
-            await asyncio.sleep(0)
             await asyncio.sleep(0.01)
         assert interrupts == [signal.SIGINT]
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in numbers}
     try:
+        process.ignore_early_signals()
         asyncio.run(hear())
     finally:
         for number, handler in before.items():
