@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import logging
 import os
 import re
 import resource
@@ -383,6 +384,28 @@ def test_a_start_gives_a_reason_where_the_worker_could_write_none(
         supervisor.start(path, settings)
     assert "an older end" not in str(raised.value)
     assert ("The disk is full" if full else "it said nothing") in str(raised.value)
+
+
+def test_a_worker_that_may_not_make_its_files_ends_with_a_sentence(
+    home: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The control file cannot be made: the log and the run file say what to do, and no traceback is shown."""
+    path = make_run(["one"])
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "small.control.db")
+
+    monkeypatch.setenv("GROQ_API_KEY", "gsk_of_nobody_0123456789")
+    monkeypatch.setattr("core.worker.process.CommandInbox", refuse)
+    monkeypatch.setattr("core.worker.__main__.RotatingFileHandler", lambda *_, **__: logging.NullHandler())
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setattr(sys, "argv", ["core.worker", str(path)])
+    assert worker_main() == exits.FAILED
+    said = "small.control.db: Permission denied. You may not write or read there"
+    assert said in caplog.text
+    assert "Traceback" not in caplog.text
+    assert now(path).reason.startswith(said)
 
 
 def test_a_worker_is_paused_resumed_and_stopped_by_signals_where_nothing_can_be_posted(

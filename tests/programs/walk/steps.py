@@ -9,6 +9,8 @@ from dataclasses import dataclass
 RUNS = ("a", "b", "c")
 TWINS = ("t.db", "t.sqlite")
 """Run files that differ in their ending alone, made by ``backup``; a command finds them by their path."""
+LINKED = "linked"
+"""The name of a link in the folder of the runs, which leads to the run a."""
 NEW_VERSIONS = ("new-1", "new-2")
 """Task files, without their ending, that are another version of the task in each step: all emails are asked again."""
 SOURCES = ("mails.csv", "mails.jsonl", "more.csv")
@@ -37,7 +39,7 @@ Drawing = Callable[[random.Random], tuple[str, ...]]
 
 def _run(rng: random.Random) -> str:
     if rng.random() < 0.05:
-        return f"./link-{rng.choice(RUNS)}.db"  # leads to the run of that name
+        return rng.choice((LINKED, f"./link-{rng.choice(RUNS)}.db"))  # leads to the run of that name
     return f"./{rng.choice(TWINS)}" if rng.random() < 0.08 else rng.choices(RUNS, (4, 1, 1))[0]
 
 
@@ -135,7 +137,7 @@ KINDS: tuple[tuple[int, str], ...] = (
     (4, "open console"),
     (16, "keys"),
     (1, "kill console"),
-    (3, "keys at once"),
+    (5, "keys at once"),
     (4, "damage"),
     (4, "wrong words"),
     (12, "in a row"),
@@ -165,22 +167,22 @@ def _command(rng: random.Random) -> tuple[str, ...]:
 def _start_beside(rng: random.Random) -> Lines:
     run = _run(rng)
     beside = rng.choice((("label", run, _id(rng), rng.choice("01")), ("skip", run, _id(rng)), ("undo", run)))
-    return (("start", run), beside, ("note", run, _id(rng), "beside"))
+    return (("start", run), beside, *(("note", run, _id(rng), "beside") for _ in range(3)))
 
 
 def _in_a_row(rng: random.Random) -> Lines:
     """Draw what takes several commands. ``wait`` and ``settle`` are no commands: see :meth:`World.take`."""
-    rows = (_new_version, _skip_in_flight, _retry_taken_back, _two_versions, _beside_its_twin)
-    return rng.choices(rows, (2, 4, 3, 3, 2))[0](rng, _run(rng))
+    rows = (_new_version, _skip_in_flight, _retry_taken_back, _two_versions, _beside_its_twin, _started_by_its_link)
+    return rng.choices(rows, (2, 4, 3, 3, 3, 2))[0](rng, _run(rng))
 
 
-def _version(run: str, name: str) -> Lines:
+def version(run: str, name: str) -> Lines:
     """Ask about all emails again, in another version of the task."""
     return (("task", run, "--set", f"{name}.toml"), ("task", run, "--ask-again"), ("start", run))
 
 
 def _new_version(rng: random.Random, run: str) -> Lines:
-    return _version(run, rng.choice(("one", "two", *NEW_VERSIONS)))
+    return version(run, rng.choice(("one", "two", *NEW_VERSIONS)))
 
 
 def _skip_in_flight(rng: random.Random, run: str) -> Lines:
@@ -188,13 +190,13 @@ def _skip_in_flight(rng: random.Random, run: str) -> Lines:
     names = (_pending(rng), _pending(rng))
     back = (("wait", f"{rng.uniform(0, 1.2):.2f}"), ("skip", run, names[0], "--back"))
     person = (("label", run, _pending(rng), rng.choice("01")),) if rng.random() < 0.5 else ()
-    begin = _version(run, "new-1") if rng.random() < 0.8 else (("start", run),)
+    begin = version(run, "new-1") if rng.random() < 0.8 else (("start", run),)
     return (*begin, *(("skip", run, name) for name in names), *person, *(back if rng.random() < 0.7 else ()))
 
 
 def _retry_taken_back(rng: random.Random, run: str) -> Lines:
     """Requeue failed emails, and undo that while they are asked about."""
-    again = _version(run, "new-1") if rng.random() < 0.7 else ()
+    again = version(run, "new-1") if rng.random() < 0.7 else ()
     return (*again, ("settle", run), ("retry", run, "--failed"), ("start", run), ("undo", run), ("wait", "1"))
 
 
@@ -203,7 +205,7 @@ def _two_versions(rng: random.Random, run: str) -> Lines:
     first, second = NEW_VERSIONS
     labels = ((("label", run, _id(rng), rng.choice("01")), ("undo", run)) for _ in range(4))
     return (
-        *_version(run, first), ("settle", run), *_version(run, second), ("settle", run),
+        *version(run, first), ("settle", run), *version(run, second), ("settle", run),
         ("task", run, "--set", f"{first}.toml"), *(line for pair in labels for line in pair),
     )  # fmt: skip
 
@@ -213,7 +215,13 @@ def _beside_its_twin(rng: random.Random, run: str) -> Lines:
     worked, other = (f"./{name}" for name in rng.sample(TWINS, 2))
     made = [("backup", run, name) for name in TWINS if rng.random() < 0.8]
     deeds = (("label", other, _id(rng), rng.choice("01")), ("skip", other, _id(rng)), ("pause", other, "--no-wait"))
-    return (*made, *_version(worked, "new-1"), *rng.sample(deeds, 2), ("label", other, "mail-3", "1"))
+    return (*made, *version(worked, "new-1"), *rng.sample(deeds, 2), ("label", other, "mail-3", "1"))
+
+
+def _started_by_its_link(rng: random.Random, _: str) -> Lines:
+    """Start a run by its name and by that of a link to it."""
+    names = rng.sample(("a", LINKED), 2)
+    return (*version(names[0], "new-1"), ("start", names[1]), ("label", names[1], _id(rng), rng.choice("01")))
 
 
 LINES: dict[str, Callable[[random.Random], Lines]] = {

@@ -20,7 +20,7 @@ from core.simulator.child import start_child
 from tests.programs.walk.console import Console
 from tests.programs.walk.invariants import Seen, check, run_files, secrets_in
 from tests.programs.walk.processes import ENVIRONMENT, Processes, Zygote
-from tests.programs.walk.steps import EMAILS, RUNS, TWINS, Step
+from tests.programs.walk.steps import EMAILS, LINKED, RUNS, TWINS, Step, version
 
 DISK_BYTES = 24 << 20
 ENDS_WITHIN_S = 90.0
@@ -176,8 +176,10 @@ class World:
             os.kill(pid, number)
             if number == signal.SIGSTOP:
                 self._stopped.add(pid)
-            elif number == signal.SIGCONT:
-                self._stopped.discard(pid)
+            elif number == signal.SIGKILL:
+                deadline = time.monotonic() + 2
+                while _is_worker(pid) and time.monotonic() < deadline:
+                    time.sleep(0.01)
 
     def _read(self, run: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return what a query finds in the file of a run that a command line names; nothing where it cannot be read."""
@@ -187,12 +189,15 @@ class World:
         return []
 
     def _path_of(self, run: str) -> Path:
-        return (self.work / run).resolve() if "." in run else self.home / "runs" / f"{run}.db"
+        return (self.work / run if "." in run else self.home / "runs" / f"{run}.db").resolve()
 
     # -- steps ----------------------------------------------------------------------------------------------------------
 
     def take(self, step: Step) -> None:
         """Do one step, and wait until its commands are over."""
+        link = self.home / "runs" / f"{LINKED}.db"
+        if link.parent.exists() and not link.is_symlink():
+            link.symlink_to("a.db")
         match step.kind:
             case "command" | "two at once" | "wrong words":
                 self._command(step)
@@ -205,7 +210,9 @@ class World:
             case "damage":
                 self._damage(step)
             case "start after kill":
-                self._signal(step.lines[0][1].removeprefix("./link-").removesuffix(".db"), signal.SIGKILL)
+                run = step.lines[0][1]
+                self._in_a_row(Step(step.kind, version(run, "new-1")))
+                self._signal(self._path_of(run).stem, signal.SIGKILL)
                 self._command(step)
             case "work":
                 self._work(step)
@@ -278,6 +285,7 @@ class World:
         before, said = self._workers_named(), self._said_bytes()
         alone = len(lines) == 1 and not self._console.is_open
         labels = self._labels_of(lines[0]) if alone else 0
+        beside = self._labels_of_twin(lines[0]) if alone else 0
         there = alone and len(lines[0]) > 1 and self._path_of(lines[0][1]).exists()
         for number, line in [(self._begin(line), line) for line in lines]:
             code = self._processes.wait(number, ENDS_WITHIN_S)
@@ -294,6 +302,8 @@ class World:
                 self._trouble = f"refused: {told}, beside a start"
             elif code == 0 and alone and line[0] == "label" and self._labels_of(line) <= labels:
                 self._trouble = f"label: not in the file: {told}"
+            elif alone and self._labels_of_twin(line) > beside:
+                self._trouble = f"label: in the other file: {told}"
             elif code and there and step.kind != "damage" and line[0] in ("status", "export"):
                 self._trouble = f"not read: {told} gives {code}"
             elif code and alone and self._filler and line[0] in ("pause", "stop") and self._has_worker(line[1], before):
@@ -340,6 +350,14 @@ class World:
         found = self._read(line[1], query, *line[2:])
         return int(found[0][0]) if found else 0
 
+    def _labels_of_twin(self, line: tuple[str, ...]) -> int:
+        """Return the same of the file that differs in its ending alone, where the command names one of such two."""
+        name = line[1].removeprefix("./") if len(line) > 1 else ""
+        if name not in TWINS:
+            return 0
+        other = next(each for each in TWINS if each != name)
+        return self._labels_of((line[0], f"./{other}", *line[2:]))
+
     def _add_keys(self, step: Step) -> None:
         """Add several keys at once: each that was taken is in the file, whoever wrote it last; then remove them."""
         begun = [(self._begin(line), line[2]) for line in step.lines]
@@ -349,8 +367,8 @@ class World:
             lost = [name for name in taken if f'"{name}"' not in kept and f"{name}]" not in kept]
             if lost and not self._console.is_open:
                 self._trouble = f"keys: {lost} of {taken} were added and are lost"
-        for name in taken:
-            self._processes.wait(self._begin(("keys", "remove", name)), ENDS_WITHIN_S)
+        for number in [self._begin(("keys", "remove", name)) for name in taken]:
+            self._processes.wait(number, ENDS_WITHIN_S)
 
     def _work(self, step: Step) -> None:
         """Work in the foreground for a while: 0 means that nothing is left, 6 that something is.
