@@ -13,7 +13,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, disk_sentence
 from core.model import PlacesWanted, exits
 from core.settings import load_settings
 from core.storage.file.parts import later_parts
@@ -41,6 +41,7 @@ def main() -> int:
     if not arguments:
         return exits.DONE
     path = Path(arguments[0])
+    logging.raiseExceptions = False  # a line that the disk does not take is lost; a traceback in its place helps nobody
     handler = RotatingFileHandler(log_path(path), maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
     handler.setFormatter(_InertLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -65,8 +66,11 @@ def main() -> int:
     except LabeltuiError as error:
         log.error("%s", error)  # noqa: TRY400
         return exits.FAILED
-    except Exception:
-        log.exception("the worker met an error that it does not know")
+    except Exception as error:
+        if sentence := disk_sentence(error):
+            log.error("%s", sentence)  # noqa: TRY400
+        else:
+            log.exception("the worker met an error that it does not know")
         return exits.FAILED
     log.info("worker ends with code %s", code)
     return code

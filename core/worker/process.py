@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError
+from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFileError, RunLostError, disk_sentence
 from core.llm.packs import pack_chars, texts_per_pack
 from core.llm.task import fixed_chars
 from core.llm.taskfile import task_to_json
@@ -119,7 +119,8 @@ def _work_on(
     except RunLostError:
         raise
     except BaseException as error:
-        reason = str(error) if isinstance(error, LabeltuiError) else f"internal error: {error!r}; see the log"
+        reason = str(error) if isinstance(error, LabeltuiError) else disk_sentence(error)
+        reason = reason or f"internal error: {error!r}; see the log"
         with contextlib.suppress(Exception):
             store.end_epoch(RunState.STOPPED, reason, now=time.time())
         raise

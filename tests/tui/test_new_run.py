@@ -206,6 +206,17 @@ async def test_of_many_labels_the_first_are_listed_above_what_is_sent(desk: Open
 
 
 @pytest.mark.asyncio
+async def test_a_scroll_bar_breaks_no_line_of_a_task_twice(desk: Opens, folder: Path) -> None:
+    """A long task is laid out for the room beside the bar, also right after a short one, which had none."""
+    del folder
+    async with desk(listed=True, size=(80, 24)) as at:
+        await at.press("w", *"mail", "enter", "enter", "down", "down", "up", "up")
+        shown = re.sub(" +\n", "\n", at.screen())
+        assert "\n 6,000\n" not in shown
+        assert re.search(r"at most\n +6,000 characters\n", shown)
+
+
+@pytest.mark.asyncio
 async def test_a_flawed_task_file_is_read_again_when_it_is_chosen(desk: Opens, folder: Path) -> None:
     """Mended in another terminal, it is taken; what was said of it goes when the cursor moves on."""
     async with desk(listed=True, size=(80, 24)) as at:
