@@ -202,7 +202,7 @@ async def test_of_many_labels_the_first_are_listed_above_what_is_sent(desk: Open
         assert "queue 30\n" not in re.sub(" +\n", "\n", shown)
         assert "and 1,970 more" in shown
         assert "Choose the queue." in shown
-        assert shown[shown.index("model ") :].splitlines()[1].strip() == "characters"
+        assert shown[shown.index("model ") :].splitlines()[1].strip() == "6,000 characters"
 
 
 @pytest.mark.asyncio
