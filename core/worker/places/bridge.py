@@ -176,51 +176,42 @@ async def _serve(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
 
 async def _serve_until_gone(wanted: PlacesWanted, say: Callable[[object], None]) -> int:
     await asyncio.sleep(0)  # let it be said before the imports that this process is there
-    if wanted.address and (gone := await _why_unreachable(wanted.address)):
-        say(Unreachable(f"no Ray head at {wanted.address}: {gone}"))
+    if wanted.address and (why := await _why_unreachable(wanted.address)):
+        say(Unreachable(f"no Ray head at {wanted.address}: {why}"))
         return 1
     from core.worker.places.ray_cluster import RayCluster  # noqa: PLC0415 - Ray, for this process alone
 
-    messages: asyncio.Queue[Setup | Keys | Give | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    threading.Thread(target=_read_frames, args=(sys.stdin.buffer, loop, messages), daemon=True).start()
+    messages: asyncio.Queue[Setup | Keys | Give] = asyncio.Queue()
+    over = asyncio.Event()
+    reading = (sys.stdin.buffer, asyncio.get_running_loop(), messages, over)
+    threading.Thread(target=_read_frames, args=reading, daemon=True).start()
+    gone = asyncio.create_task(over.wait())  # the worker is: nothing waits for this process any more
     opening = asyncio.create_task(asyncio.to_thread(RayCluster.open, wanted))
-    first = asyncio.create_task(messages.get())
-    held: list[Setup | Keys | Give] = []
-    until = loop.time() + OPENED_WITHIN_S
-    while not opening.done():
-        ended, _ = await asyncio.wait(
-            [opening, first], timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
-        )
-        if not ended:
-            say(Unreachable(f"Ray did not answer for {OPENED_WITHIN_S:g} s"))
-            return 1
-        if first.done():
-            if (message := first.result()) is None:
-                return 0  # the worker is gone: nothing waits for this to open
-            held.append(message)
-            first = asyncio.create_task(messages.get())
-    cluster = opening.result()
+    await asyncio.wait([opening, gone], timeout=OPENED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    if gone.done():
+        return 0
+    cluster = opening.result() if opening.done() else f"Ray did not answer for {OPENED_WITHIN_S:g} s"
     if isinstance(cluster, str):
         say(Unreachable(cluster))
         return 1
     keeper = Keeper(cluster, wanted.places, say)
-    for message in held:
-        keeper.hear(message)
-    keeping = asyncio.create_task(keeper.run())
+    jobs = [asyncio.create_task(keeper.run()), asyncio.create_task(_pass_on(messages, keeper))]
+    done, _ = await asyncio.wait([*jobs, gone], return_when=asyncio.FIRST_COMPLETED)
+    if gone not in done:
+        for job in done:
+            job.result()
+        return 1
+    for job in jobs:
+        job.cancel()
+    await asyncio.wait(jobs, timeout=CLOSES_WITHIN_S / 5)
+    if wanted.address:
+        await asyncio.sleep(_HEARD_S)
+    return 0
+
+
+async def _pass_on(messages: asyncio.Queue[Setup | Keys | Give], keeper: Keeper) -> None:
     while True:
-        await asyncio.wait([keeping, first], return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done():
-            keeping.result()
-            return 1
-        if (message := first.result()) is None:
-            keeping.cancel()
-            await asyncio.wait([keeping], timeout=CLOSES_WITHIN_S / 5)
-            if wanted.address:
-                await asyncio.sleep(_HEARD_S)
-            return 0
-        keeper.hear(message)
-        first = asyncio.create_task(messages.get())
+        keeper.hear(await messages.get())
 
 
 async def _why_unreachable(address: str) -> str:
@@ -242,7 +233,10 @@ async def _why_unreachable(address: str) -> str:
 
 
 def _read_frames(
-    source: BinaryIO, loop: asyncio.AbstractEventLoop, messages: asyncio.Queue[Setup | Keys | Give | None]
+    source: BinaryIO,
+    loop: asyncio.AbstractEventLoop,
+    messages: asyncio.Queue[Setup | Keys | Give],
+    over: asyncio.Event,
 ) -> None:
     """Read frames in a thread until the input ends."""
     with contextlib.suppress(OSError, RuntimeError):
@@ -250,7 +244,7 @@ def _read_frames(
             data = source.read(_LENGTH.unpack(head)[0])
             loop.call_soon_threadsafe(messages.put_nowait, pickle.loads(data))  # noqa: S301 - the worker wrote it
     with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(messages.put_nowait, None)
+        loop.call_soon_threadsafe(over.set)
 
 
 def _say(frames: BinaryIO, lock: threading.Lock, message: object) -> None:
