@@ -1,0 +1,295 @@
+"""What parts of panes, lists and screens say, as tables: at each width, and at the counts where a word changes."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.engine import Order
+from core.model import KeyState
+from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
+from core.runs.quality import Comparison, Side
+from tests.tui.fakes import KEYS, NOW, TASK, key
+from tui.actions import active  # noqa: F401 - it names the keys
+from tui.live.finder import Finder, Finding
+from tui.live.jobs import Answered
+from tui.screens.keys.list import _key
+from tui.text import numbers, quality
+from tui.text.sent_messages import in_pack
+from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
+from tui.widgets.panes import keys, rate, task
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clock times are those of UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def label(value: str, raw: float, share: Estimate | None = None) -> LabelFigures:
+    return LabelFigures(value, raw, share, None, None, None, 9)
+
+
+A = Side("enron", "v1abcdefghij", "oss-20b", Figures(
+    100, 20, Estimate(0.9, 0.8, 0.95, 20), (label("1", 0.3, Estimate(0.31, 0.2, 0.4, 20)), label("0", 0.7)),
+))  # fmt: skip
+B = Side("enron", "v2abcdefghij", "oss-120b", Figures(100, 0, None, (label("1", 0.25),)))
+SIDES = [
+    "            accuracy            corrected shares",
+    "A enron · oss-20b · v1abcdef",
+    "            90.0  80.0–95.0      1 31.0 (20.0–40.0)  0 70.0 uncorrected",
+    "B enron · oss-120b · v2abcdef",
+    "            —                    1 25.0 uncorrected",
+    "",
+]
+
+
+def test_a_comparison_lists_what_differs_and_says_how_many_it_leaves_out() -> None:
+    """Both sides, the flips by number, who is right where people looked, and 500 items of those that differ."""
+    differing = tuple((n, f"mail-{n}", "1", "0", None if n % 2 else "1") for n in range(1, 503))
+    found = Difference(Estimate(0.02, -0.01, 0.05, 12), 0.0312, 502, 12, 8, 4)
+    flips = {("0", "1"): 102, ("1", "0"): 400}
+    rows = [each.plain.rstrip() for each in quality.compared(Comparison(A, B, 1_000, flips, found, differing), 80)]
+    assert rows[:15] == [
+        *SIDES,
+        "They differ on 502 of 1,000 shared (50.2 %)",
+        "A 1 · B 0: 400",
+        "A 0 · B 1: 102",
+        "Of 12 that people labeled, A is right on 8, B on 4 (McNemar p = 0.0312).",
+        "A is more accurate by +2.0 points (-1.0 to +5.0).",
+        "",
+        "Items that differ",
+        "#1 A 1 · B 0 · person —                      mail-1",
+        "#2 A 1 · B 0 · person 1                      mail-2",
+    ]
+    assert rows[-2:] == ["#500 A 1 · B 0 · person 1                    mail-500", "and 2 more"]
+    assert len(rows) == 13 + quality.MOST_DIFFERING + 1
+    exactly = Comparison(A, B, 1_000, flips, found, differing[: quality.MOST_DIFFERING])
+    assert quality.compared(exactly, 80)[-1].plain.startswith("#500 ")
+
+
+def test_a_comparison_without_anything_shared_says_so() -> None:
+    """No share of nothing is calculated, and nothing is listed."""
+    found = Comparison(A, B, 0, {}, Difference(None, 1.0, 0, 0, 0, 0))
+    assert [each.plain.rstrip() for each in quality.compared(found, 80)] == [
+        *SIDES,
+        "They differ on 0 of 0 shared (0.0 %)",
+        "People labeled none of those that differ; only these tell which side is right.",
+    ]
+
+
+def checked(**given: Any) -> Any:
+    figures = Figures(400, 90, Estimate(0.97, 0.95, 0.98, 90), (
+        label("1", 0.3, Estimate(0.31, 0.28, 0.34, 90)), label("0", 0.7, Estimate(0.69, 0.66, 0.72, 90)),
+    ))  # fmt: skip
+    usual = {"figures": figures, "audited": 90, "labeled": 400, "splits": 0, "due": 0}
+    return SimpleNamespace(**{**usual, **given, "audit": SimpleNamespace(names={"1": "work"})})
+
+
+AGREE = "checked 90 of 400 · 97 % (95–98) agree"
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "alarms", "said"),
+    [
+        ({}, 80, (), f"{AGREE} · work 31 % (28–34) · Q shows more"),
+        ({}, 59, (), f"{AGREE} · work 31 % (28–34)"),
+        ({}, 38, (), AGREE),
+        ({}, 37, (), "checked 90 of 400"),
+        ({"splits": 2, "due": 4}, 100, (), f"{AGREE} · work 31 % (28–34) · 2 split: Q"),
+        ({"due": 4}, 100, (), f"{AGREE} · work 31 % (28–34) · r 4 more"),
+        ({"figures": B.figures}, 50, (), "checked by nobody · r labels a random batch, blind"),
+        (None, 50, (), "checked by nobody · r labels a random batch, blind"),
+        (None, 49, (), "checked by nobody · r"),
+        ({}, 60, ("one",), "! one · Q answers it"),
+        ({}, 60, ("one", "two"), "! one and 1 more · Q answers it"),
+    ],
+)
+def test_what_people_checked_is_said_as_far_as_there_is_room(
+    given: dict[str, Any] | None, width: int, alarms: tuple[str, ...], said: str
+) -> None:
+    """The last parts are left out first; what is to be done next stands last; an alarm takes the line's place."""
+    assert quality.checked(None if given is None else checked(**given), width, alarms).plain == said
+
+
+@pytest.mark.parametrize(
+    ("width", "axis"),
+    [(20, "13:53            now"), (29, "13:44" + " " * 21 + "now"), (30, "13:43        13:58         now"),
+     (60, "13:13" + " " * 23 + "13:43" + " " * 24 + "now")],
+)  # fmt: skip
+def test_the_time_axis_has_its_middle_where_there_is_room(width: int, axis: str) -> None:
+    """A minute a column; the right edge is now, or the moment of the last call where nothing is asked."""
+    facts = rate.RateFacts((), NOW + 26_007_200.0, asking=True)
+    moved = replace(facts, now=1_790_000_000.0)
+    assert rate._axis(moved, 60.0, width) == axis
+    assert rate._axis(replace(moved, asking=False), 60.0, width).endswith(" 14:13")
+
+
+def test_the_time_waited_is_said_from_a_second_on() -> None:
+    """In the longest of three ways that fits."""
+    said = {}
+    for waited_s, width in ((0.9, 80), (1.0, 80), (75.0, 50), (75.0, rate.LEGEND + 7), (75.0, rate.LEGEND + 6)):
+        figures = SimpleNamespace(now=1.0, mean=3.0, peak=1_234.0, waited_s=waited_s)
+        said[waited_s, width - rate.LEGEND] = rate._legend(figures, width).plain.removeprefix(  # type: ignore[arg-type]
+            "now     1  mean     3  peak 1,234 "
+        )
+    long = {waited: text for (waited, room), text in said.items() if room > 20}
+    assert long == {0.9: "", 1.0: f"{rate.WAITED} waited 00:01"}
+    assert said[75.0, 50 - rate.LEGEND].endswith("waited 01:15")
+    assert said[75.0, 7] == f"{rate.WAITED} 01:15"
+    assert said[75.0, 6] == ""
+
+
+def test_tasks_are_compared_line_by_line() -> None:
+    """Lines around a change stay as they are; lines without a partner are out or in; very many are cut."""
+    rows, differing = task.comparison("a\nb\nc\nd\ne\nf\ng\nh", "a\nb\nX\nd\ne\nf\ng\nh\ni")
+    assert (rows.plain.splitlines(), differing) == (
+        ["…", "  a", "  b", "- c", "+ X", "  d", "  e", "…", "  g", "  h", "+ i"], 3,
+    )  # fmt: skip
+    assert (task.comparison("a", "a")[0].plain, task.comparison("a", "a")[1]) == ("Nothing differs.", 0)
+    rows, differing = task.comparison("", "\n".join(f"line {n}" for n in range(task.MOST_COMPARED + 4)))
+    assert rows.plain.splitlines()[-1] == "… 5 more lines"
+    assert differing == task.MOST_COMPARED + 4
+
+
+COOLING = key("a", "o", KeyState.COOLING, cooldown_s=41.0, limit="TPM", reason="429")
+INVALID = key("a", "o", KeyState.INVALID, reason="the API refused it", limit="TPM")
+
+
+@pytest.mark.parametrize(
+    ("status", "width", "words", "tone"),
+    [
+        (COOLING, 40, "◌ cooling 00:41 TPM", "$cooling"),
+        (COOLING, 20, "◌ cooling 00:41 TPM", "$cooling"),
+        (COOLING, 19, "◌ cooling 00:41", "$cooling"),
+        (key("a", "o", KeyState.BENCHED, limit="RPD"), 20, "◍ benched RPD", "$waiting"),
+        (INVALID, 30, "✕ invalid · the API refused it", "$failed"),
+        (INVALID, 29, "✕ invalid", "$failed"),
+        (key("a", "o", pinned=True, reason="x", limit="TPM"), 15, "● ready ↑ first", "$running"),
+        (key("a", "o", pinned=True), 14, "● ready", "$running"),
+    ],
+)
+def test_the_state_of_a_key_is_said_as_far_as_there_is_room(status: Any, width: int, words: str, tone: str) -> None:
+    """With its countdown and limit, or its reason where that fits whole; and whether it is the first."""
+    text, shown = keys.state_words(status, width)
+    assert (text.rstrip(), shown, len(text)) == (words, tone, width)
+
+
+def test_the_reason_of_a_key_stands_beside_it_or_below() -> None:
+    """Since when, where that is known; wrapped where its column is too narrow."""
+    told = {width: [[cell for cell, _ in row.cells if cell][-1] for row in _key(KEYS[3], width)] for width in (80, 120)}
+    since = f"since {numbers.clock(KEYS[3].since_at or 0.0)} the API refused it"
+    assert told == {80: ["367k", since], 120: [since]}
+    rows = _key(replace(INVALID, reason="x" * 90, since_at=None), 80)
+    assert [len(row.cells[1][0]) for row in rows[1:]] == [62, 28]
+    assert [row.selectable for row in rows] == [True, False, False]
+
+
+def scoped(**given: Any) -> Scoped:
+    return Scoped(**{"kind": KINDS[0], "held": 37, "total": 212, "more": 0, "failures": (), **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "waiting"),
+    [
+        ({}, "All [37 of 212]", ""),
+        ({"looked": 0.5, "typed": "x"}, "All /x [at least 37 of 212]", "searching … 50 %"),
+        ({"looked": 0.5, "sorting": Order("date", descending=True)}, "All [37 of 212]", "sorting by date ▼ …"),
+        ({"order": Order("date")}, "All [37 of 212] by date ▲", ""),
+        ({"more": 3, "stirred": 4}, "All [37 of 212]", "3 more now · u updates"),
+        ({"more": -3}, "All [37 of 212]", "3 fewer now · u updates"),
+        ({"more": 3, "typed": "x"}, "All /x [37 of 212]", ""),
+        ({"stirred": 4}, "All [37 of 212]", "4 done since · u updates"),
+    ],
+)
+def test_a_list_says_what_it_shows_and_what_is_new(given: dict[str, Any], title: str, waiting: str) -> None:
+    """During a search the count is a lower bound."""
+    assert (scoped(**given).title, scoped(**given).waiting) == (title, waiting)
+
+
+HINT = " / finds · f shows the next kind"
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "said"),
+    [
+        ({}, 57, f"{HINT} · enter opens the record"),
+        ({}, 56, HINT),
+        ({"typed": "x"}, 80, " esc clears the filter · u searches again · enter opens the record"),
+        ({"flagged": 2}, 60, f"{HINT}  ⚑ 2 possible prompt injections: / flag:any"),
+        ({"kind": KINDS[1], "failures": (("no label", 3), ("too large", 1))}, 80, " 3 no label  1 too large"),
+        ({"kind": KINDS[1]}, 80, f"{HINT} · enter opens the record"),
+        ({"failures": (("no label", 3),)}, 80, f"{HINT} · enter opens the record"),
+        ({"requested": ("pause", "stop")}, 80, " ◔ requested: pause, stop"),
+    ],
+)
+def test_below_a_list_stands_what_can_be_done(given: dict[str, Any], width: int, said: str) -> None:
+    """Commands on their way come first, then reasons of failures, then keys as far as there is room."""
+    assert _about(scoped(**given), width).plain.rstrip() == said
+
+
+def test_marks_and_changes_stand_at_the_right_end() -> None:
+    """Hints give way, cut with an ellipsis; without either the line is as it was."""
+    said = {}
+    for marked, stirred in ((0, 0), (3, 0), (0, 2), (3, 2)):
+        facts = scoped(marked=marked, stirred=stirred)
+        said[marked, stirred] = _beside(_about(facts, 60), facts, 60).plain
+    assert said == {
+        (0, 0): f"{HINT} · enter opens the record",
+        (3, 0): " / finds · f shows the next kind · enter opens…  ● 3 marked ",
+        (0, 2): " / finds · f shows the next kind…  2 done since · u updates ",
+        (3, 2): " / finds · f shows t…  ● 3 marked  2 done since · u updates ",
+    }
+
+
+@pytest.mark.parametrize(
+    ("pack", "texts", "changed", "shown"),
+    [
+        (5, ("a", "b"), False, True),
+        (1, ("a", "b"), False, False),
+        (5, ("a",), False, False),
+        (5, ("a", "b"), True, False),
+    ],
+)
+def test_a_pack_is_shown_where_texts_share_a_call(
+    pack: int, texts: tuple[str, ...], changed: bool, shown: bool
+) -> None:
+    """Not for a task that asks alone, for a text alone, or for a draft that sends other texts."""
+    drafted = replace(TASK, pack=pack, truncate_at=17 if changed else TASK.truncate_at)
+    assert in_pack(drafted, TASK, SimpleNamespace(pack_texts=texts)) is shown  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("share", "used"),
+    [(-1.0, 0), (0.0, 0), (0.04, 0), (0.06, 1), (0.5, 5), (0.94, 9), (0.96, 10), (1.0, 10), (2.0, 10)],
+)
+def test_the_bar_of_a_quota_has_whole_cells(share: float, used: int) -> None:
+    """Rounded to the nearest, never beyond its ends."""
+    assert numbers.meter(share, 10) == ("▇" * used, "▁" * (10 - used))
+
+
+@pytest.mark.parametrize(("keep", "place"), [(4, 3), (1, 0), (6, 5), (9, None), (None, None)])
+def test_a_search_finds_the_place_of_the_text_that_stays_in_sight(keep: int | None, place: int | None) -> None:
+    """Counted over all steps; every step is posted as it comes."""
+    steps = [SimpleNamespace(ids=array("I", ids), share=end / 6, finished=end == 6, indexed=True)
+             for end, ids in ((2, (1, 2)), (4, (3, 4)), (6, (5, 6)))]  # fmt: skip
+    search = SimpleNamespace(begin=lambda *_: None, step=lambda: steps.pop(0), close=lambda: None)
+    posted: list[Any] = []
+    engine = SimpleNamespace(search=lambda *_: search)
+    finder = Finder(engine, None, posted.append, threaded=False)  # type: ignore[arg-type]
+    finder.seek(SimpleNamespace(texts=()), Order("place"), keep, lambda _: None)  # type: ignore[arg-type]
+    assert all(isinstance(each, Answered) for each in posted)
+    found: list[Finding] = [each.result for each in posted]
+    assert [list(each.ids) for each in found] == [[1, 2], [3, 4], [5, 6]]
+    assert [each.finished for each in found] == [False, False, True]
+    assert found[-1].place == place
