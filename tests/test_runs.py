@@ -5,17 +5,24 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from core.commands.catalog import Pause
 from core.commands.review import WithdrawReview
 from core.engine import Engine
+from core.errors import UsageError
+from core.runs.listing import summarize
 from core.runs.plan import Asking
+from core.runs.quality import read_gold
 from core.runs.requests import _task_files
 from core.runs.save import export_run
 from core.settings import Settings
+from core.storage.writing.intake import LISTED_CHANGED
 from tests.conftest import MakeRun
 from tui.cli import main
+from tui.commands import running
 
 BEYOND_NUMBERS = "What is not a number cannot be put right"
 
@@ -62,3 +69,90 @@ def test_a_check_tells_of_a_copy_only_where_rows_are_damaged(
         db.execute("DELETE FROM body")
     assert main(["check", str(path)]) == 1
     assert BEYOND_NUMBERS in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "said"),
+    [
+        (0, "paused"),
+        (1, "paused when the call in flight has finished"),
+        (2, "paused when 2 calls in flight have finished"),
+    ],
+)
+def test_a_pause_says_what_it_waits_for(in_flight: int, said: str) -> None:
+    """The calls that are out end first; without any it is paused at once."""
+    worker = SimpleNamespace(in_flight=in_flight, pause=lambda *_: None)
+    found = Pause().apply(SimpleNamespace(worker=worker, by="ana"))  # type: ignore[arg-type]
+    assert found.sentence == said
+
+
+def test_a_run_is_as_large_as_its_file_and_log(settings: Settings, make_run: MakeRun) -> None:
+    """In bytes; what is not there, or is an empty log, counts nothing."""
+    path = make_run(["one"])
+    log = path.with_name(path.name + "-wal")
+    log.unlink(missing_ok=True)
+    assert summarize(path, 0.0).size_bytes == path.stat().st_size
+    log.touch()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE run SET name = name")
+        assert summarize(path, 0.0).size_bytes == path.stat().st_size + log.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("lines", "column", "said"),
+    [
+        ("id,kind\nmail-1,1\n", None, "has no column 'label'; it has id, kind. Name it by --column."),
+        ("id,label\nmail-1,1\n", "truth", "has no column 'truth'; it has id, label."),
+        ("name,label\nmail-1,1\n", None, "has neither a column id nor a column text"),
+    ],
+)
+def test_a_file_of_labels_without_their_columns_is_refused(
+    lines: str, column: str | None, said: str, make_run: MakeRun, tmp_path: Path
+) -> None:
+    """It says which columns there are, and how to name another."""
+    file = tmp_path / "gold.csv"
+    file.write_text(lines, "utf-8")
+    with pytest.raises(UsageError) as refused:
+        read_gold(make_run(["one"]), file, column=column)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "shown"), [(False, ["10", "12", "14", "22"]), (True, ["10", "12", "13", "14", "22"])]
+)
+def test_progress_is_printed_every_two_seconds_or_in_place(
+    terminal: bool, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line is printed where it says something else; a terminal is drawn again at each change."""
+    now, said = [0.0], list[str]()
+    monkeypatch.setattr(running.time, "time", lambda: now[0])
+    monkeypatch.setattr(running.sys, "stdout", SimpleNamespace(isatty=lambda: terminal))
+    monkeypatch.setattr(running.words, "progress_line", lambda snapshot: f"{snapshot:.0f}")
+    monkeypatch.setattr(running, "redraw", said.append)
+    monkeypatch.setattr(running, "print", lambda line, **_: said.append(line), raising=False)
+    show = running._progress(SimpleNamespace(snapshot=lambda at: at))  # type: ignore[arg-type]
+    for now[0] in (10.0, 11.9, 12.0, 13.0, 14.1, 22.0):
+        show()
+    assert said == shown
+
+
+def test_texts_that_changed_under_an_old_id_are_named(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run keeps what it has; the first are listed, and how many more there are."""
+    source = tmp_path / "mail.csv"
+
+    def write(word: str, rows: int) -> None:
+        source.write_text("id,text\n" + "".join(f"m{n},{word} {n}\n" for n in range(rows)), "utf-8")
+
+    write("before", LISTED_CHANGED + 5)
+    assert main(["new", str(source), "--name", "mail"]) == 0
+    write("after", LISTED_CHANGED + 6)
+    capsys.readouterr()
+    assert main(["add", "mail", str(source)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("mail: 1 text added, 0 were there already")
+    assert said[1] == f"  {LISTED_CHANGED + 5} texts changed under an old id; the run keeps what it has:"
+    assert said[2:4] == ["    m0", "    m1"]
+    assert sum(line.startswith("    m") for line in said) == LISTED_CHANGED
+    assert "    and 5 more" in said

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,11 @@ def test_parts_are_made_in_one_pass_in_which_an_id_is_taken_once(
     assert len(passes) == 1
     assert (len(made), sum(each.taken for each in made)) == (4, TEXTS)
     assert made[0].skipped == {ID_TAKEN: 12, REPEATED: 1}
+    told = []
+    for each in made:
+        with closing(sqlite3.connect(each.path)) as db:
+            told.append([text for (text,) in db.execute("SELECT text FROM event WHERE kind = 'skipped' ORDER BY text")])
+    assert told == [[f"1 row not taken: {REPEATED}", f"12 rows not taken: {ID_TAKEN}"], [], [], []]
     with RunReader(made[0].path) as first, RunReader(made[1].path) as second:
         assert first.snapshot(0.0).run.seed == second.snapshot(0.0).run.seed
         assert [len(first.skipped_rows()), len(second.skipped_rows())] == [13, 0]

@@ -304,7 +304,7 @@ class _Recipe:
             described = f"{self.paths[0].name} ({self.source.describe()})"
             store.add_event("new", f"{counted(taken, self.task.item)} taken from {described}", now=self.now)
             for reason, number in self.source.skipped.by_reason.items() if tells else ():
-                store.add_event("skipped", f"{number:,} rows not taken: {reason}", now=self.now)
+                store.add_event("skipped", f"{counted(number, 'row')} not taken: {reason}", now=self.now)
 
         # The options, not the seed: one that was drawn is another one the next time.
         made_of = (new.source, digest, options, self.task, FORMAT_VERSION, self.source.describe())

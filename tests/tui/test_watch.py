@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
 
+from core.errors import LabeltuiError
 from core.model import Happening, RunState, Snapshot, Wait, exits
 from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.pty.terminal import Terminal
 from tests.tui.fakes import KEYS, NOW, running
+from tui.commands import watch
 from tui.commands.compact import LEAST, Inline, Line, compact_view
 from tui.commands.watch import code_of
 
@@ -144,3 +148,25 @@ def test_a_person_leaves_and_the_terminal_is_as_it_was(
     assert ended == code
     assert "\x1b[?25l" in came
     assert (came + rest).rstrip().endswith("\x1b[?25h")
+
+
+def test_keys_that_cannot_be_read_leave_the_run_to_be_watched() -> None:
+    """None are shown then, whether they cannot be opened or cannot be read; otherwise those of the model are."""
+
+    class Keys(contextlib.AbstractContextManager["Keys"]):
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def statuses(self, model: str, now: float) -> tuple[str, float]:
+            if model == "broken":
+                raise LabeltuiError("keys.toml can be read by others.")
+            return model, now
+
+    def refuse(path: Path) -> Keys:
+        raise LabeltuiError(f"{path} is gone.")
+
+    with contextlib.ExitStack() as stack:
+        read = watch._keys(stack, SimpleNamespace(keys=lambda _: Keys()), Path("run.db"))  # type: ignore[arg-type]
+        assert read("m", 5.0) == ("m", 5.0)
+        assert read("broken", 5.0) == ()
+        assert watch._keys(stack, SimpleNamespace(keys=refuse), Path("run.db"))("m", 5.0) == ()  # type: ignore[arg-type]
