@@ -32,7 +32,10 @@ def run_files(folder: Path) -> list[Path]:
 
 
 TAKEN_WITHIN_S = 0.3
-"""A call that was begun when its email was skipped may be dated so much later."""
+"""A call that was begun when its email was skipped may be dated so much later.
+
+An undo of its return is left out: it gives the moment of the first skip back, and calls may have come in between.
+"""
 QUERIES = {
     "damage": "SELECT * FROM pragma_quick_check(1)",
     "states": "SELECT state, count(*) FROM email GROUP BY state",
@@ -56,7 +59,8 @@ QUERIES = {
     "bought twice": "SELECT email_id FROM attempt WHERE outcome = 'answered' AND kind IN ('ask', 'reask')"
     " GROUP BY email_id, task_version HAVING count(*) > 1",
     "asked though skipped": "SELECT source_id, a.started_at - settled_at FROM email AS e JOIN attempt AS a"
-    f" ON a.email_id = e.id WHERE state = 'skipped' AND a.started_at > settled_at + {TAKEN_WITHIN_S}",
+    f" ON a.email_id = e.id WHERE state = 'skipped' AND a.started_at > settled_at + {TAKEN_WITHIN_S}"
+    " AND NOT EXISTS (SELECT 1 FROM deed WHERE email_id = e.id AND state = 'skipped' AND undone = 'undone')",
     "cursor": "SELECT cursor FROM run",
     "pending": "SELECT min(position) FROM email WHERE state = 'pending'",
 }
