@@ -113,3 +113,19 @@ def test_a_place_says_for_how_long_it_is_in_its_state() -> None:
         "since_s": 90.0,
     }  # fmt: skip
     assert told[1]["since_s"] == 0.0
+
+
+def test_places_are_listed_with_what_they_do_or_why_they_do_nothing() -> None:
+    """Those that are not ready come first; of many the first eight are listed."""
+    run = running(40, 20)
+    run.places = (
+        PlaceStatus("place-1", "vm-a", "ready", "", 2, 12.34, NOW - 90),
+        PlaceStatus("place-2", "", "starting", "1 CPU for 2 places: add a Ray node", 0, 0.0, NOW - 5),
+    )
+    lines = [line for line in as_lines(run.snapshot(NOW), ()) if line.startswith("  place ")]
+    assert lines == [
+        "  place     place-2 starting 5.0 s: 1 CPU for 2 places: add a Ray node",
+        "  place     place-1 on vm-a ready 90 s, 2 in flight, 12 a minute",
+    ]
+    run.places = tuple(PlaceStatus(f"place-{n}", "vm", "ready", "", 1, 1.0, NOW) for n in range(12))
+    assert "  place     and 4 more places" in as_lines(run.snapshot(NOW), ())

@@ -163,6 +163,7 @@ def as_lines(snapshot: Snapshot, keys: Sequence[KeyStatus], no_keys: str = "") -
     if len(snapshot.lanes) > 1:
         lines += spent_lines(snapshot)
     lines += batch_lines(snapshot)
+    lines += place_lines(snapshot)
     lines += [f"  alarm     {one_line(alarm, limit=200)}" for alarm in snapshot.alarms]
     if snapshot.flagged:
         are = "is a possible prompt injection" if snapshot.flagged == 1 else "are possible prompt injections"
@@ -212,6 +213,26 @@ def batch_lines(snapshot: Snapshot) -> list[str]:
         lines.append(
             f"  batch     {plural(len(ended), 'batch', 'batches')} ended; newest: {one_line(ended[-1].reason)}"
         )
+    return lines
+
+
+PLACES_MOST = 8
+"""So many places are listed, those that are not ready first."""
+
+
+def place_lines(snapshot: Snapshot) -> list[str]:
+    """Return the places that make a worker's calls: what each does, or why it does nothing."""
+    lines = []
+    for each in sorted(snapshot.places, key=lambda place: place.state == "ready")[:PLACES_MOST]:
+        node = f" on {one_line(each.node, limit=40)}" if each.node else ""
+        why = f": {one_line(each.reason, limit=160)}" if each.reason else ""
+        calls = f", {number(each.in_flight)} in flight, {number(round(each.rate_per_min))} a minute"
+        lines.append(
+            f"  place     {one_line(each.name, limit=40)}{node} {one_line(each.state, limit=20)}"
+            f" {age(max(0.0, snapshot.taken_at - each.since_at))}{calls if each.state == 'ready' else why}"
+        )
+    if (more := len(snapshot.places) - PLACES_MOST) > 0:
+        lines.append(f"  place     and {plural(more, 'more place')}")
     return lines
 
 
