@@ -217,7 +217,7 @@ class WindowScan:
                 continue
             # A tail of e^-13.5 is at least 3.5 standard deviations away for every rate and window looked at.
             variance = mean * (1 - self._hits / self._asks) * (self._asks - window) / self._asks
-            if (hits - mean) ** 2 < 12.0 * variance:
+            if (hits - mean) ** 2 <= 12.0 * variance:
                 continue
             tail = log_hypergeometric_tail(hits, self._asks, self._hits, window, upper=upper)
             if tail < worst[0]:

@@ -12,7 +12,7 @@ import pytest
 from core.model import Dimension
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.replies import Reading
-from core.quota.pacing.concurrency import CAREFUL_WIDTH, FIRST_WIDTH, MOST_AT_ONCE, Concurrency, Knee, Room
+from core.quota.pacing.concurrency import CAREFUL_WIDTH, FIRST_WIDTH, MOST_AT_ONCE, WIDE_WIDTH, Concurrency, Knee, Room
 from core.quota.pacing.scheduler import Organization
 
 Server = Callable[[int, float], float]
@@ -136,6 +136,18 @@ def test_calls_that_time_out_halve_it_and_an_outage_does_not_bring_it_back() -> 
 def test_one_call_at_once_is_the_least() -> None:
     """However slow it gets, one call goes out."""
     assert min(width for _, width in play(lambda out, _: float(out), until_s=300)[2]) >= 1
+
+
+def test_a_server_of_ones_own_that_answers_side_by_side_is_opened_wider_than_one_that_queues() -> None:
+    """The second of the first two answers takes as long as the first: 64 go out; twice as long, or slow ones: 16."""
+    aside, queued, slow = (Knee(MOST_AT_ONCE, wide=True) for _ in range(3))
+    elsewhere = Knee(MOST_AT_ONCE)
+    for knee, first_s, second_s in ((aside, 0.5, 0.6), (queued, 0.5, 1.0), (slow, 2.0, 2.1), (elsewhere, 0.5, 0.5)):
+        knee.ended(0, first_s, first_s)
+        assert knee.width == FIRST_WIDTH
+        knee.ended(0, second_s, second_s)
+
+    assert [knee.width for knee in (aside, queued, slow, elsewhere)] == [WIDE_WIDTH, *3 * [FIRST_WIDTH]]
 
 
 def organization(room: Room) -> Organization:

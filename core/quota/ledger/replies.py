@@ -247,6 +247,8 @@ def readings(
     """
     found: list[Reading] = []
     for named_limit, named_remaining, named_reset, told in _WINDOWS:
+        if named_limit not in headers and named_remaining not in headers:
+            continue
         limit = _bounded(headers.get(named_limit), least=1.0)
         remaining = _bounded(headers.get(named_remaining), least=0.0)
         if limit is None and (remaining is None or named_limit in headers):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 
 from core.errors import CallError, CallTimeoutError, QuotaFileError, RateLimitedError
 from core.model import Dimension, KeyStatus, Usage, Wait, WindowStatus
@@ -109,9 +110,9 @@ class Broker:
             return NoKeys(self._pool.why_none())
         if not candidates:
             return Wait(None, "", "", "the queue is empty")
-        decision = self._decide(candidates[:1], now, alone=True)
+        decision = self._decide((candidates[0],), now, alone=True)
         if decision is None:
-            decision = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
+            decision = self._decide(islice(candidates, LOOK_AHEAD), now, alone=False)
         if decision is None:
             until_at = self._consequences.earliest_retry(each.email_id for each in candidates[:LOOK_AHEAD])
             return Wait(until_at, "", "", "everything in the queue rests after an error")
@@ -257,14 +258,14 @@ class Broker:
     def _tight_calls(self) -> float:
         return float(_TIGHT_CALLS * (self._sync.peers + 1))
 
-    def _decide(self, candidates: Sequence[Candidate], now: float, *, alone: bool) -> Decision | None:
+    def _decide(self, candidates: Iterable[Candidate], now: float, *, alone: bool) -> Decision | None:
         """Return a decision about these; None where all of them rest, or (``alone``) others have to be looked at."""
-        needs = [
-            self._need(candidate) for candidate in candidates if self._consequences.may_ask(candidate.email_id, now)
-        ]
-        if not needs:
+        may_ask = self._consequences.may_ask
+        needs = (self._need(candidate) for candidate in candidates if may_ask(candidate.email_id, now))
+        first = next(needs, None)
+        if first is None:
             return None
-        decision, overtaken = choose(needs, self._pool.open_orgs, self._passed, now)
+        decision, overtaken = choose(chain((first,), needs), self._pool.open_orgs, self._passed, now)
         if alone and isinstance(decision, Wait):
             return None
         if isinstance(decision, Use):
@@ -304,7 +305,7 @@ class Broker:
         """Decide again on the newest levels in a transaction: little is left, and other workers spend it too."""
         try:
             with self._store.database.patience(PATIENCE_MS), self._sync.exclusive(now):
-                again = self._decide(candidates[:LOOK_AHEAD], now, alone=False)
+                again = self._decide(islice(candidates, LOOK_AHEAD), now, alone=False)
                 if isinstance(again, Use):
                     return self._grant(again, now)
         except QuotaFileError as error:

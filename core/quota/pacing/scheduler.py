@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.model import Dimension, Wait
@@ -171,12 +171,12 @@ def _rank(org: Organization, need: Need) -> tuple[bool, float, int]:
 
 
 def choose(
-    needs: Sequence[Need], orgs: Sequence[Organization], passed: Mapping[int, Passed], now: float
+    needs: Iterable[Need], orgs: Sequence[Organization], passed: Mapping[int, Passed], now: float
 ) -> tuple[Decision, tuple[int, ...]]:
     """Return which of the next emails to send, and the ids of those that it overtakes.
 
-    The first that fits goes. An overdue one is not overtaken where it would fit first: smaller ones may only use other
-    organizations until it is out.
+    ``needs`` is read as far as it takes. The first that fits goes. An overdue one is not overtaken where it would fit
+    first: smaller ones may only use other organizations until it is out.
     """
     overtaken: list[int] = []
     earliest: Wait | None = None

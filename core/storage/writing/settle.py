@@ -172,8 +172,8 @@ def label_by_model(
     skipped, and has the label once it is requeued. The label is not recorded beside another one of the model that the
     email has: it would be the newer of both.
     """
-    others = twins(db, settled.email_id) if dedupe else []
-    if _has_label_of_model(db, settled.email_id):
+    has_label, others = _looked_up(db, settled.email_id, dedupe=dedupe)
+    if has_label:
         return 0
     db.execute(
         "INSERT OR IGNORE INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
@@ -190,12 +190,15 @@ def label_by_model(
     return moved + copy_label(db, others, settled.label or "", attempt_id, attempt.task_version, now)
 
 
-def _has_label_of_model(db: sqlite3.Connection, email_id: int) -> bool:
-    query = (
-        "SELECT 1 FROM email WHERE id = ? AND state = 'labeled' AND EXISTS (SELECT 1 FROM label"
-        f" WHERE email_id = email.id AND {BY_MODEL})"
-    )
-    return db.execute(query, (email_id,)).fetchone() is not None
+def _looked_up(db: sqlite3.Connection, email_id: int, *, dedupe: bool) -> tuple[bool, list[int]]:
+    """Return whether an email is labeled and has a label of the model, and other pending emails with the same text."""
+    which = "content_hash = (SELECT content_hash FROM email WHERE id = :id)" if dedupe else "id = :id"
+    rows = db.execute(
+        "SELECT id, state = 'labeled' AND EXISTS (SELECT 1 FROM label"
+        f" WHERE email_id = email.id AND {BY_MODEL}) FROM email WHERE {which} AND (state = 'pending' OR id = :id)",
+        {"id": email_id},
+    ).fetchall()
+    return any(labeled for _, labeled in rows), [each for each, _ in rows if each != email_id]
 
 
 def copy_label(
