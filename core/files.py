@@ -80,7 +80,7 @@ def mount_of(path: PurePosixPath, mounts: Iterator[Mount]) -> Mount | None:
     return best
 
 
-def why_not(path: Path, environment: Mapping[str, str] | None = None) -> str:
+def network_disk_refusal(path: Path, environment: Mapping[str, str] | None = None) -> str:
     """Return why a file that is written to all the time must not lie there, with what to do; empty where it may.
 
     Where it cannot be found out it may.

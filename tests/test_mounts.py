@@ -10,7 +10,7 @@ import pytest
 from core import files as mounts
 from core.commands.catalog import Label
 from core.errors import QuotaFileError, RunFileError
-from core.files import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, why_not
+from core.files import ALLOW, Mount, mount_of, mounts_of_linux, mounts_of_macos, network_disk_refusal
 from core.llm.task import builtin_task
 from core.model import RunState
 from core.quota.keys.store import KeyStore
@@ -155,6 +155,6 @@ def test_the_quotas_do_not_lie_on_a_share(share: Path, settings: Settings, monke
 def test_where_nothing_can_be_found_out_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system without the table, or one with a table that makes no sense."""
     monkeypatch.setattr(mounts, "_MOUNTINFO", tmp_path / "none")
-    assert why_not(tmp_path / "run.db", {}) == ""
+    assert network_disk_refusal(tmp_path / "run.db", {}) == ""
     (tmp_path / "none").write_text("nonsense\n")
-    assert why_not(tmp_path / "run.db", {}) == ""
+    assert network_disk_refusal(tmp_path / "run.db", {}) == ""

@@ -118,7 +118,7 @@ class SetBudget(Command):
         return cls(Budget(**json.loads(text)["budget"]))
 
     def apply(self, run: Run) -> Outcome:
-        """Set it."""
+        """Write the budget into the run file, or give it to the worker."""
         if run.worker is None:
             run.store.set_budget(self.budget, now=run.now)
         else:
@@ -146,7 +146,7 @@ class SetConcurrency(Command):
         return "calls at once: automatic" if self.most is None else f"{self.most} calls at once"
 
     def apply(self, run: Run) -> Outcome:
-        """Set it; calls in flight finish."""
+        """Write the number into the run file, or give it to the worker; calls in flight finish."""
         if run.worker is None:
             run.store.set_concurrency(self.most, now=run.now)
         else:
@@ -189,7 +189,7 @@ class ChooseLane(Command):
         return f"lane {self.lane}"
 
     def apply(self, run: Run) -> Outcome:
-        """Choose it; batches that are open are gathered whatever the lane."""
+        """Write the lane into the run file; batches that are open are gathered whatever the lane."""
         if self.cancel and run.worker is None:
             raise UsageError(f"{run.name} has no worker to end its batches. Start it: `labeltui start {run.name}`.")
         sentence = {
@@ -221,7 +221,7 @@ class SwapKey(Command):
         return "swap of keys"
 
     def apply(self, run: Run) -> Outcome:
-        """Swap; calls in flight keep the key that they have."""
+        """Swap the keys; calls in flight keep the key that they have."""
         return Outcome(run.swap_keys() if run.worker is None else run.worker.swap())
 
 
@@ -232,7 +232,7 @@ class LookAtKeys(Command):
     kind = "keys"
 
     def apply(self, run: Run) -> Outcome:
-        """Look."""
+        """Let the worker read the keys; without one there is nothing to do."""
         seen = run.worker.look_at_keys() if run.worker is not None else []
         return Outcome("; ".join(seen) or f"keys looked at; {UNCHANGED}")
 
@@ -281,7 +281,7 @@ class ActivateTask(Command):
             raise UsageError(self._resends(reader.path.stem))
 
     def apply(self, run: Run) -> Outcome:
-        """Activate it."""
+        """Activate the version, and make the texts anew where it sends others."""
         resent = self.task.sends_otherwise(run.store.task())
         if run.worker is not None:
             if resent:
@@ -329,7 +329,7 @@ class Relabel(Command):
         return ""
 
     def apply(self, run: Run) -> Outcome:
-        """Requeue them."""
+        """Requeue the emails that an older version labeled."""
         moved = run.store.relabel(by=run.by, now=run.now, label=self.label, email_ids=self.email_ids)
         if run.worker is not None:
             run.worker.rescan()
@@ -399,7 +399,7 @@ class Retry(Command):
         return "retry of all that failed" if self.email_ids is None else f"retry of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
-        """Requeue them."""
+        """Requeue the failed emails."""
         moved = run.store.requeue(now=run.now, by=run.by, email_ids=self.email_ids)
         if run.worker is not None:
             run.worker.rescan()
@@ -427,7 +427,7 @@ class Skip(Command):
         return f"{'return' if self.back else 'skip'} of {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
-        """Skip or requeue them."""
+        """Skip the emails, or requeue those that were skipped."""
         moved = run.store.skip(self.email_ids, back=self.back, by=run.by, now=run.now)
         if run.worker is not None:
             if self.back:
@@ -503,7 +503,7 @@ class Note(Command):
         return f"note on {texts(len(self.email_ids))}"
 
     def apply(self, run: Run) -> Outcome:
-        """Write it."""
+        """Write the note on each email."""
         return Outcome(run.store.note_by_person(self.email_ids, self.text, author=run.by, now=run.now))
 
 
@@ -515,7 +515,7 @@ class Undo(Command):
     changes_emails = True
 
     def apply(self, run: Run) -> Outcome:
-        """Undo it, whole."""
+        """Take back all emails of the last change together."""
         undone = run.store.undo(by=run.by, now=run.now)
         if undone is None:
             return Outcome(f"you have done nothing to texts of {run.name} that could be undone; {UNCHANGED}")

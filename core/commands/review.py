@@ -53,7 +53,7 @@ class Review(Command):
                 raise UsageError(f"{answer['value']!r} is no label of this task. Choose {allowed}.")
 
     def apply(self, run: Run) -> Outcome:
-        """Record them; the model's labels stay, and pending emails stay pending."""
+        """Record the answers; the model's labels stay, and pending emails stay pending."""
         added = run.store.review([ReviewAnswer(**answer) for answer in self.answers], now=run.now)
         return Outcome(f"{texts(added)} reviewed" if added else f"answered before; {UNCHANGED}")
 
@@ -72,7 +72,7 @@ class WithdrawReview(Command):
         return "withdrawal of an answer"
 
     def apply(self, run: Run) -> Outcome:
-        """Take it back."""
+        """Mark the newest answer as taken back."""
         email_id = run.store.withdraw_review(self.annotator, now=run.now)
         return Outcome(f"nothing to take back; {UNCHANGED}" if email_id is None else "one answer taken back")
 
@@ -99,7 +99,7 @@ class PlanSecondLooks(Command):
         return ""
 
     def apply(self, run: Run) -> Outcome:
-        """Keep them."""
+        """Write the plan into the run file."""
         run.store.plan_second_looks(self.annotator, self.batch, self.email_ids)
         return Outcome(f"batch {self.batch} of {self.annotator} answered")
 
@@ -122,7 +122,7 @@ class GrowSample(Command):
         return "top-up of rare labels" if self.top_up else f"sample of {self.goal:,}"
 
     def apply(self, run: Run) -> Outcome:
-        """Raise them; rates never shrink, so that what was drawn stays drawn."""
+        """Raise goal or rates; rates never shrink, so that what was drawn stays drawn."""
         sample = run.store.grow_sample(goal=self.goal, top_up=self.top_up, now=run.now)
         rates = "".join(f", {rate:.1%} of {label}" for label, rate in sorted(sample.rates.items()))
         return Outcome(f"the sample holds {sample.base_rate:.1%} of all{rates}")
@@ -151,7 +151,7 @@ class AddGold(Command):
         return ""
 
     def apply(self, run: Run) -> Outcome:
-        """Keep them; they override and audit nothing."""
+        """Write the labels into the run file; they override and audit nothing."""
         added = run.store.add_gold(self.name, [(number, value) for number, value in self.labels], now=run.now)
         return Outcome(f"{counted(added, 'label')} of {self.name} added" if added else f"all were known; {UNCHANGED}")
 
@@ -174,7 +174,7 @@ class DismissAlarm(Command):
         return f"dismissal of the alarm {self.watch}"
 
     def apply(self, run: Run) -> Outcome:
-        """Dismiss it."""
+        """Mark the alarm as dismissed, and begin the watch anew."""
         if not run.store.dismiss_alarm(self.watch, by=run.by, note=self.note, now=run.now):
             return Outcome(f"no alarm of {self.watch} stands; {UNCHANGED}")
         if run.worker is not None:
@@ -203,7 +203,7 @@ class RelabelWindow(Command):
         return f"re-labeling of the window of {self.watch}"
 
     def apply(self, run: Run) -> Outcome:
-        """Requeue them; the watch begins anew."""
+        """Requeue the emails behind the alarm; the watch begins anew."""
         moved = run.store.relabel_window(self.watch, by=run.by, now=run.now)
         if not moved:
             return Outcome(f"no alarm of {self.watch} stands with texts behind it; {UNCHANGED}")

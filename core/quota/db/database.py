@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core import files as mounts
 from core.errors import FolderError, QuotaFileError
+from core.files import network_disk_refusal
 from core.quota.db import schema as tables
 from core.server_address import GROQ_ROOT
 from core.settings import private_dir
@@ -35,7 +35,7 @@ class QuotaDatabase:
         """Open the file, or make it with access for its owner alone. ``server`` is as ``server_of`` names it."""
         self.path = path
         self.server = server
-        if reason := mounts.why_not(path):
+        if reason := network_disk_refusal(path):
             raise QuotaFileError(reason)
         try:
             private_dir(path.parent)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from core import files as mounts
 from core.errors import RunFileError, RunNotFoundError
+from core.files import network_disk_refusal
 from core.storage.file.schema_version import check_format
 
 _CACHE_KIB = 32 * 1024
@@ -82,7 +82,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 
 def _refuse_shares(path: Path) -> None:
-    if reason := mounts.why_not(path):
+    if reason := network_disk_refusal(path):
         raise RunFileError(f"{reason} Reading and exporting work there.")
 
 

@@ -321,7 +321,7 @@ class PeopleWriter(HeldFile):
             )
 
     def skip(self, email_ids: Sequence[int], *, back: bool, by: str, now: float) -> int:
-        """Take emails out of the line, or put skipped ones ``back`` into it; returns how many moved."""
+        """Take emails out of the model's work, or requeue skipped ones (``back``); returns how many moved."""
         with self._transaction() as db:
             return skip(db, email_ids, back=back, task_version=self.task_version, by=by, now=now)
 

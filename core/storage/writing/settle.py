@@ -20,7 +20,7 @@ from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, current_label, sli
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold one call and, where it ends the email's wait, what settles it; or what a canary was answered.
+    """Hold one call and, where it settles the email, how; or what a canary was answered.
 
     ``chars`` is the length of the text that was asked about.
     """

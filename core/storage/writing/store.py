@@ -267,7 +267,7 @@ class Store(PeopleWriter):
         return estimated_texts(self._db, dedupe=self.dedupe)
 
     def spent(self) -> tuple[int, int, float]:
-        """Prompt tokens, completion tokens and seconds at work so far."""
+        """Return prompt tokens, completion tokens and seconds at work so far."""
         return total(self._db, "prompt_tokens"), total(self._db, "completion_tokens"), worked_s(self._db)
 
     # -- epochs of workers ----------------------------------------------------------------------------------------
@@ -386,7 +386,7 @@ class Store(PeopleWriter):
         return int(self._db.execute("SELECT count(*) FROM parcel_email WHERE done = 0").fetchone()[0])
 
     def batch_spent(self) -> tuple[int, int]:
-        """Prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
+        """Return prompt tokens and completion tokens of batches, which cost half; they are part of :meth:`spent`."""
         return total(self._db, "lane:batch:prompt_tokens"), total(self._db, "lane:batch:completion_tokens")
 
     def mean_completion(self) -> float | None:

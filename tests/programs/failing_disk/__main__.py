@@ -17,6 +17,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -224,13 +225,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=60, help="try no other point after so long (default 60)")
     parser.add_argument("--after", type=int, default=0, metavar="N", help="leave out the first N points of the seed")
     given = parser.parse_args()
     tried: Counter[tuple[str, str]] = Counter()
     found = []
+    until = time.monotonic() + given.minutes * 60
     with failing_disk() as disk:
         counts = {work: disk.counted(work) for work in WORK}
         for point in drawn(counts, given.after + given.points, given.seed)[given.after :]:
+            if time.monotonic() > until:
+                break
             tried[point.work, KINDS[point.kind]] += 1
             for sentence in disk.fail(point):
                 found.append(f"{point}: {sentence}")
