@@ -72,24 +72,13 @@ class SnapshotReader:
         counts = {state: totals.get(f"state:{state.value}", 0) for state in EmailState}
         task = self.task(run["task_version"])
         labels = {label.value: 0 for label in task.labels} | group(totals, "label")
-        forecast = json.loads(run["forecast"]) if run["forecast"] else None
         parcels = tuple(newest_parcels(self._db)) if "lane" in run else ()
-        resumption = json.loads(run["resumption"]) if run["resumption"] else None
         return Snapshot(
             run=self._info(run, task),
             state=RunState(run["state"]),
             wanted=run["wanted"],
             reason=run["reason"] or "",
-            worker=WorkerStatus(
-                pid=run["worker_pid"],
-                alive=False,
-                heartbeat_at=run["heartbeat_at"],
-                started_at=run["worker_started_at"],
-                epoch=run["epoch"],
-                in_flight=run["in_flight"] or 0,
-                host=run["worker_host"] or "",
-                at_once=run.get("at_once"),
-            ),
+            worker=_worker(run),
             wait=_wait(run),
             total=sum(counts.values()),
             labeled=counts[EmailState.LABELED],
@@ -110,8 +99,8 @@ class SnapshotReader:
             pace=self._pace(),
             recent=self._recent(),
             commands=newest_answers(self._db),
-            resumption=Resumption(**resumption) if resumption else None,
-            forecast=Forecast(**forecast) if forecast else None,
+            resumption=Resumption(**json.loads(run["resumption"])) if run["resumption"] else None,
+            forecast=Forecast(**json.loads(run["forecast"])) if run["forecast"] else None,
             started_at=run["started_at"],
             finished_at=run["finished_at"],
             budget=budget_of(run["budget"]),
@@ -199,6 +188,20 @@ class SnapshotReader:
         ]
         happenings.sort(key=lambda happening: happening.at, reverse=True)
         return tuple(happenings[:LATELY])
+
+
+def _worker(run: dict[str, Any]) -> WorkerStatus:
+    """Return the worker that the run's row names; whether it is alive, the file does not say."""
+    return WorkerStatus(
+        pid=run["worker_pid"],
+        alive=False,
+        heartbeat_at=run["heartbeat_at"],
+        started_at=run["worker_started_at"],
+        epoch=run["epoch"],
+        in_flight=run["in_flight"] or 0,
+        host=run["worker_host"] or "",
+        at_once=run.get("at_once"),
+    )
 
 
 def _wait(run: dict[str, Any]) -> Wait | None:
