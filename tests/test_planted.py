@@ -57,6 +57,18 @@ def test_a_statement_reports_before_it_runs_and_a_constant_where_it_is_used(monk
     assert seen == [9, 8, 9, 7, 8]
 
 
+def test_a_default_reports_where_its_function_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is called with that parameter or not."""
+    seen: list[int] = []
+    monkeypatch.setitem(__import__("sys").modules, "planted_probe", SimpleNamespace(run=seen.append))
+    text = "def f(a: int = 3) -> int:\n    return a\n"
+    names: dict[str, object] = {}
+    exec(probed(text, {7: next(faults_of("m.py", text))}), names)
+    assert seen == []
+    names["f"]()  # type: ignore[operator]
+    assert seen == [7]
+
+
 def test_a_fault_is_shown_to_the_tests_that_run_its_line() -> None:
     """The quickest first, a whole file for what its set-up alone runs, none that fails without it, and not too many."""
     took = {"a.py::slow": 2.0, "a.py::quick": 0.1, "b.py::one": 0.2, "b.py::two": 0.3, "c.py::x": 0.1}

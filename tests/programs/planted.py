@@ -54,7 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """By name: the folders and modules of a room."""
 
 EQUIVALENT = {
-    "core/quality/report.py: logic: if found.value is None or found.low is None or found.high is None:":
+    "core/quality/agreement.py: logic: if self.value is None or self.low is None or self.high is None:":
         "a coefficient and both ends of its interval are None together or not at all",
     "core/quota/ledger/ledger.py: number: self._serial += 1":
         "serial numbers of accounts are compared with each other, and only for being the same",
@@ -64,6 +64,10 @@ EQUIVALENT = {
         "an index of another number is made anew; which number it is does not matter",
     "core/worker/retries.py: number: self._answered += 1":
         "answers are counted to see whether there were any since, never how many",
+    "core/runs/listing.py: number: found.append((0, 0, 0))":
+        "the times of a file that is not there are compared with themselves, and never the latest",
+    "tui/text/numbers.py: number: used = min(width, max(0, round(min(1.0, max(0.0, share)) * width)))":
+        "a share above 1 is cut to the same width behind",
     "core/text.py: comparison: if code < 0x20:":
         "a space (0x20) is not among the characters that are replaced",
 }  # fmt: skip
@@ -176,7 +180,8 @@ def planted(text: str, fault: Fault) -> str:
 def probed(text: str, faults: dict[int, Fault]) -> str:
     """Return a module's text in which the statements of its faults report, by the fault's number; the text itself for none.
 
-    A fault outside functions runs at import, before any test: where it sets a name, functions that use it report.
+    A fault outside functions runs at import, before any test: where it sets a name, functions that use it report, and
+    where it is the default of a parameter, its function does.
     """
     if not faults:
         return text
@@ -187,6 +192,10 @@ def probed(text: str, faults: dict[int, Fault]) -> str:
     for number, fault in faults.items():
         node = nodes[fault.node]
         around = [each for each in functions if any(node in ast.walk(statement) for statement in each.body)]
+        given = [each for each in functions if node in ast.walk(each.args)]
+        if given:  # a default: whoever calls the function may have it
+            reports.append((given[-1].body[0], number))
+            continue
         if around:
             inner = [statement for statements in _blocks(around[-1]) for statement in statements]
             reports.append(([each for each in inner if node in ast.walk(each)][-1], number))

@@ -17,9 +17,13 @@ from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
 from tests.tui.fakes import KEYS, NOW, TASK, key
 from tui.actions import active  # noqa: F401 - it names the keys
+from tui.app import LabeltuiApp
+from tui.live.console_app import ConsoleApp
 from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
 from tui.screens.keys.list import _key
+from tui.screens.new_run import forecast
+from tui.screens.new_run import task as steps
 from tui.text import numbers, quality
 from tui.text.sent_messages import in_pack
 from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
@@ -293,3 +297,53 @@ def test_a_search_finds_the_place_of_the_text_that_stays_in_sight(keep: int | No
     assert [list(each.ids) for each in found] == [[1, 2], [3, 4], [5, 6]]
     assert [each.finished for each in found] == [False, False, True]
     assert found[-1].place == place
+
+
+def test_what_is_begun_with_the_console_is_closed_with_it() -> None:
+    """The page of a browser, the background jobs, and the thread that reads."""
+    closed: list[str] = []
+    names = ("page", "jobs", "chores", "countings", "poller")
+    parts = {name: SimpleNamespace(close=lambda name=name: closed.append(name)) for name in names}
+    LabeltuiApp.on_unmount(SimpleNamespace(**parts))  # type: ignore[arg-type]
+    assert sorted(closed) == sorted(names)
+
+
+@pytest.mark.parametrize(("only", "kind"), [(None, "start"), (10, "try")])
+def test_a_start_is_requested_as_such(only: int | None, kind: str) -> None:
+    """A trial of some texts is told apart from the start of the whole run, and both go to the engine."""
+    requested: list[tuple[str, object]] = []
+    app = SimpleNamespace(
+        clock=lambda: NOW, engine=SimpleNamespace(start=lambda path, n: (path, n)),
+        request=lambda what, then: requested.append((what.kind, then("run.db"))),
+    )  # fmt: skip
+    ConsoleApp.start_worker(app, only)  # type: ignore[arg-type]
+    assert requested == [(kind, ("run.db", only))]
+
+
+@pytest.mark.parametrize(
+    ("planned", "there", "shown"), [("a", True, 1), ("b", True, 0), ("a", False, 0), ("b", False, 0)]
+)
+def test_keys_of_a_server_are_shown_for_the_run_that_asked_for_them(
+    planned: str, there: bool, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once another run is planned, or the window is gone."""
+    monkeypatch.setattr(forecast, "alive", lambda _: there)
+    told: list[object] = []
+    step = SimpleNamespace(_planned="a", _show_keys=told.append)
+    forecast.ForecastStep._show_keys_of(step, planned, KEYS)  # type: ignore[arg-type]
+    assert told == [KEYS] * shown
+
+
+@pytest.mark.parametrize(("inside", "outside", "width"), [(50, 90, 50), (0, 90, 86), (0, 20, 24)])
+def test_a_task_is_told_in_the_width_of_its_pane(
+    inside: int, outside: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the pane has a size, in that of what is around it; never in fewer than 24 cells."""
+    told: list[int] = []
+    monkeypatch.setattr(steps, "_told", lambda _, width: told.append(width))
+    pane = SimpleNamespace(content_size=SimpleNamespace(width=inside), update=lambda _: None)
+    around = SimpleNamespace(size=SimpleNamespace(width=outside))
+    choice = SimpleNamespace(where="here", task=TASK)
+    step = SimpleNamespace(_chosen=lambda: choice, _told=pane, query_one=lambda _: around)
+    steps.TaskStep._show(step)  # type: ignore[arg-type]
+    assert told == [width]

@@ -160,3 +160,17 @@ async def test_every_line_has_the_width_of_the_list() -> None:
             assert app.rows.render_line(y).cell_length == 40
             assert sum(segment.cell_length for segment in app.rows.render_line(y)) == 40
             assert "\n" not in app.rows.render_line(y).text
+
+
+async def test_the_head_is_drawn_anew_when_another_column_is_sorted_by() -> None:
+    """With the arrow of its direction, though no row changes."""
+    app = Listed(3)
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.rows.set_columns([ListColumn("n", 9, key="n"), ListColumn("name", 0, key="name")])
+        await settled(pilot)
+        heads = []
+        for key, descending in (("n", False), ("name", True), ("name", False)):
+            app.rows.set_sorted(key, descending=descending)
+            await settled(pilot)
+            heads.append(app.screen._compositor.render_strips()[0].text.split())
+    assert heads == [["n▲", "name"], ["n", "name▼"], ["n", "name▲"]]
