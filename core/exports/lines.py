@@ -54,18 +54,31 @@ def _csv_lines(columns: Iterable[Sequence[Cell]], *, raw: bool = False) -> bytes
     They are quoted as ``csv.writer`` quotes them, which takes ten times as long for a text.
     """
     field = _csv_field if raw else _safe_field
-    lines = map(",".join, zip(*(_fields(cells, field) for cells in columns), strict=True))
+    lines = _lines(((cells, field) for cells in columns), ",")
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
-def _fields(cells: Sequence[Cell], written: Callable[[Cell], Field]) -> Iterable[Field]:
-    """Return a column's cells as they are written; each different one is written once."""
-    different = set(cells)
-    if len(different) == 1:
-        return repeat(written(cells[0]), len(cells))
-    if len(different) * 2 > len(cells):
-        return map(written, cells)
-    return map({cell: written(cell) for cell in different}.__getitem__, cells)
+def _lines(columns: Iterable[tuple[Sequence[Cell], Callable[[Cell], Field]]], between: Field) -> Iterable[Field]:
+    """Return the lines of columns, each with the function that writes its cells.
+
+    Each different cell is written once, and neighboring columns that hold one value each are joined once.
+    """
+    parts: list[Iterable[Field]] = []
+    same: list[Field] = []
+    count = 0
+    for cells, written in columns:
+        different, count = set(cells), len(cells)
+        if len(different) == 1:
+            same.append(written(cells[0]))
+            continue
+        if same:
+            parts.append(repeat(between.join(same), count))
+            same = []
+        once = len(different) * 2 > count
+        parts.append(map(written, cells) if once else map({cell: written(cell) for cell in different}.get, cells))  # type: ignore[arg-type]
+    if same:
+        parts.append(repeat(between.join(same), count))
+    return map(between.join, zip(*parts, strict=True))
 
 
 def _safe_field(cell: Cell) -> str:
@@ -104,10 +117,10 @@ def write_json_lines(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT0
     with path.open("wb") as file:
         while block := list(islice(rows, BLOCK_ROWS)):
             fields = (
-                _fields(cells, lambda cell, name=name: name + _json_cell(cell))  # type: ignore[misc]
+                (cells, lambda cell, name=name: name + _json_cell(cell))
                 for name, cells in zip(names, zip(*block, strict=True), strict=True)
             )
-            file.write(b"{" + b"}\n{".join(map(b",".join, zip(*fields, strict=True))) + b"}\n")
+            file.write(b"{" + b"}\n{".join(_lines(fields, b",")) + b"}\n")
             count += len(block)
     return count
 
