@@ -56,6 +56,7 @@ def copy_emails(
             dedupe=run.dedupe,
             base_url=run.base_url,
             simulated=run.simulated,
+            reading=reader.reading(),
         )
 
         def tell(store: Store, taken: int) -> None:

@@ -298,6 +298,7 @@ class _Recipe:
             dedupe=options.dedupe,
             base_url=options.base_url,
             simulated=options.simulated,
+            reading=options.source.columns_named(),
         )
 
         def tell(store: Store, taken: int) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import SourceError
 from core.model import SourceEmail, View
 from core.runs.build import viewer
+from core.sources.columns import ColumnsError
 from core.sources.registry import open_source
-from core.sources.source import SourceOptions
+from core.sources.source import Source, SourceOptions
 from core.storage.file.lock import RunLock
+from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Store
 
 _TOLD_EVERY = 500
@@ -43,14 +46,15 @@ def add_texts(
     """Add what is new of a source to a run, whole or not at all; they are worked on behind all others.
 
     New is what has a new id; in a source without ids, what has a new text. Equal texts share their answer as ever. A
-    text that differs from the run's under the same id is reported and changes nothing. ``progress`` gets how many
+    text that differs from the run's under the same id is reported and changes nothing. Columns that were named when the
+    run was made are read here too, unless ``options`` name any. ``progress`` gets how many
     records were read, and of how many it seems; what it raises ends the adding, and nothing is added.
 
     Raises:
         UsageError: the source or a column is unusable.
         RunBusyError: a worker has the run.
     """
-    source = open_source(list(source_paths), options)
+    source = _opened(path, list(source_paths), options)
     with RunLock(path) as lock, Store.open(path, lock) as store:
         view_of = viewer(store.task())
 
@@ -76,3 +80,21 @@ def add_texts(
         tuple(f"{row.place}: {row.detail or row.reason}" for row in source.skipped.sample),
         source.describe(),
     )
+
+
+def _opened(path: Path, source_paths: list[Path], options: SourceOptions) -> Source:
+    """Open a source as the run's own was read, where it has columns."""
+    with RunReader(path) as reader:
+        as_before = options.with_columns_of(reader.reading())
+    try:
+        return open_source(source_paths, as_before)
+    except ColumnsError as error:
+        if as_before == options:
+            raise
+        raise ColumnsError(
+            f"{error} The run was made so; name the columns of this source, if they differ.", error.names
+        ) from None
+    except SourceError:
+        if as_before == options:
+            raise
+        return open_source(source_paths, options)  # it has no columns

@@ -19,9 +19,6 @@ from core.mail import headers as header_block
 from core.sources.source import Columns, Found, SkippedRow, SourceOptions
 from core.text import without_halves
 
-COLUMN_OPTIONS = ("text_column", "id_column", "gold_column", "fields")
-"""The options that mean something to every table."""
-
 NO_TEXT = "its text is missing, or neither a text nor a number: choose another column with --text-column"
 NO_ID = "its id is neither a text nor a number: choose another column with --id-column"
 NESTING_LIMIT = 8

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import SourceError
-from core.sources.columns import COLUMN_OPTIONS, Chosen, choose
+from core.sources.columns import Chosen, choose
 from core.sources.decoding import Encoding, Lines, encoding_of
-from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions
+from core.sources.source import COLUMN_OPTIONS, Format, Found, SkippedRow, Source, SourceOptions
 
 # Only a mark that never closes makes a field this long; without a bound it would swallow the file into memory.
 FIELD_LIMIT_CHARS = 256 * 1024 * 1024

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import SourceError
-from core.sources.columns import COLUMN_OPTIONS, Chosen, choose, flattened, has_text
+from core.sources.columns import Chosen, choose, flattened, has_text
 from core.sources.decoding import Encoding, Lines, encoding_of
-from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions
+from core.sources.source import COLUMN_OPTIONS, Format, Found, SkippedRow, Source, SourceOptions
 
 SAMPLED_OBJECTS = 200
 OBJECT_LIMIT_CHARS = 256 * 1024 * 1024

@@ -7,9 +7,10 @@ makes emails of that: it numbers those without an id, takes each id once, and co
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,35 @@ class SourceOptions:
     encoding: str | None = None
     delimiter: str | None = None
     table: str | None = None
+
+    def columns_named(self) -> str:
+        """Return the columns that are said, by option and as JSON; empty where none is."""
+        said = {name: getattr(self, name) for name in COLUMN_OPTIONS if getattr(self, name)}
+        return json.dumps(said, ensure_ascii=False) if said else ""
+
+    def with_columns_of(self, named: str) -> SourceOptions:
+        """Return the options with the columns that :meth:`columns_named` returned, unless they say any themselves.
+
+        Raises:
+            SourceError: this is not what it returned.
+        """
+        if not named or self.columns_named():
+            return self
+        try:
+            said = dict(json.loads(named))
+            text, ids, gold = (None if said.get(name) is None else str(said[name]) for name in COLUMN_OPTIONS[:3])
+            return replace(
+                self, text_column=text, id_column=ids, gold_column=gold, fields=tuple(map(str, said.get("fields", ())))
+            )
+        except (ValueError, TypeError) as error:
+            raise SourceError(
+                "The run file is damaged: which columns its source was read by is not there. Name them with"
+                " --text-column, --id-column and --fields."
+            ) from error
+
+
+COLUMN_OPTIONS = ("text_column", "id_column", "gold_column", "fields")
+"""The options that mean something to every table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from core.errors import SourceError
 from core.files import ObjectStore, ObjectStoreError
-from core.sources.columns import COLUMN_OPTIONS, Chosen, choose
-from core.sources.source import Format, Found, SkippedRow, Source, SourceOptions, refuse_unused
+from core.sources.columns import Chosen, choose
+from core.sources.source import COLUMN_OPTIONS, Format, Found, SkippedRow, Source, SourceOptions, refuse_unused
 
 _SQLITE_MARK = b"SQLite format 3\x00"
 _RUN_FILE = 0x6C627569

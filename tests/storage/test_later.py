@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.engine import Engine, RunOptions, SourceOptions
-from core.errors import RunBusyError
+from core.errors import RunBusyError, SourceError
 from core.llm.task import builtin_task
+from core.runs.copy import copy_emails
 from core.runs.later import add_texts
 from core.settings import Settings
 from core.storage.file.lock import RunLock
@@ -108,3 +110,45 @@ def test_the_index_of_words_goes_on_with_what_was_added(run: Path, tmp_path: Pat
         while search.build() < 1:
             pass
     assert found() == [3]
+
+
+@pytest.fixture
+def titled(settings: Settings, tmp_path: Path) -> Path:
+    """A run whose columns a person named: title and body are sent, and its labels are gold."""
+    source = write(tmp_path / "mail.jsonl", {"id": "a", "title": "Kettle", "body": "lunch", "gold": "1", "n": 1})
+    reading = SourceOptions(fields=("title", "body"), gold_column="gold")
+    return Engine(settings).create(source, builtin_task(), RunOptions(name="mail", source=reading))[0].path
+
+
+def test_later_texts_are_read_by_the_columns_that_the_run_was_made_with(titled: Path, tmp_path: Path) -> None:
+    """What was sent with a text is sent with later ones, so that a known one is known again; a copy keeps it too."""
+    rows = [{"id": key, "title": "Kettle", "body": "lunch", "gold": "0", "n": 2} for key in "ab"]
+    later = write(tmp_path / "later.jsonl", *rows)
+    added = add_texts(titled, [later], SourceOptions(), now=NOW)
+    assert (added.taken, added.known, added.changed) == (1, 1, 0)
+    with RunReader(titled) as reader:
+        assert {message.raw for message in reader.messages()} == {"title: Kettle\n\nlunch"}
+    named = add_texts(titled, [later], SourceOptions(text_column="title"), now=NOW)
+    assert (named.taken, named.known, named.changed) == (0, 0, 2)
+    copied = copy_emails(titled, "again", task=None, model=None, now=NOW)
+    assert add_texts(copied.path, [later], SourceOptions(), now=NOW).known == 2
+
+
+def test_later_texts_need_the_columns_that_the_run_was_made_with(titled: Path, tmp_path: Path) -> None:
+    """A table without them is refused with what to do; a source without columns is read as it is."""
+    with pytest.raises(SourceError, match=r"no column 'body'.*The run was made so"):
+        add_texts(
+            titled, [write(tmp_path / "other.jsonl", {"id": "b", "title": "x", "text": "y"})], SourceOptions(), now=NOW
+        )
+    (tmp_path / "c.eml").write_text("From: a@b.org\nSubject: hi\n\nhello\n")
+    assert add_texts(titled, [tmp_path / "c.eml"], SourceOptions(), now=NOW).taken == 1
+
+
+@pytest.mark.parametrize("reading", ["{", "[1, 2]", '{"fields": 3}'])
+def test_a_run_whose_columns_cannot_be_read_says_so(titled: Path, tmp_path: Path, reading: str) -> None:
+    """A damaged file ends in a sentence."""
+    with closing(sqlite3.connect(titled)) as db:
+        db.execute("UPDATE run SET reading = ?", (reading,))
+        db.commit()
+    with pytest.raises(SourceError, match="run file is damaged"):
+        add_texts(titled, [write(tmp_path / "later.jsonl", {"text": "x"})], SourceOptions(), now=NOW)

@@ -518,6 +518,12 @@ def m019_batch_limits(db: Database) -> None:
         db.execute(f"ALTER TABLE run ADD COLUMN {name} INTEGER")
 
 
+@migrations()
+def m020_reading(db: Database) -> None:
+    """Add which columns of the source a person named, as JSON; later arrivals are read so too."""
+    db.execute("ALTER TABLE run ADD COLUMN reading TEXT")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

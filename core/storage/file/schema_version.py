@@ -42,7 +42,10 @@ FORMAT_WITH_PROBABILITIES = 15
 FORMAT_WITH_LABEL_COUNTS = 16
 """The first format that counts the model's labels of each version of the task."""
 
-FORMAT_VERSION = 17
+FORMAT_WITH_READING = 18
+"""The first format that keeps which columns of its source a person named."""
+
+FORMAT_VERSION = 18
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -76,6 +76,7 @@ COLUMNS: dict[int, dict[str, str]] = {
     },
     15: {"attempt": "label_probability"},
     17: {"run": "batch_size batches_open"},
+    18: {"run": "reading"},
 }
 """The columns that each format added, by table."""
 

@@ -71,7 +71,6 @@ class ExportReader:
 
     def pages(self, selection: Selection, page: int) -> Iterator[list[tuple[int, ExportRow]]]:
         """Yield the selected items with their numbers: in source order, or in the order of the numbers given."""
-        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if selection.email_ids is not None:
             yield from self._these(selection, page)
             return
@@ -237,8 +236,6 @@ def _moments() -> Callable[[Any], str]:
     return moment
 
 
-_CACHE_KIB = 32 * 1024
-"""Labels and calls lie in the order of the work: in SQLite's usual 2 MB each page is read some thirty times."""
 _NO_CALL: Call = (None, None, "", "", "", 0, None)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every moment here is in UTC
 _LATEST_S = 60_000_000_000.0

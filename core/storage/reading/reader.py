@@ -31,7 +31,13 @@ from core.model import (
 )
 from core.storage.file.connection import open_reader
 from core.storage.file.control import CommandWatch
-from core.storage.file.schema_version import FORMAT_WITH_BATCHES, FORMAT_WITH_COLUMNS, FORMAT_WITH_NOTES, check_format
+from core.storage.file.schema_version import (
+    FORMAT_WITH_BATCHES,
+    FORMAT_WITH_COLUMNS,
+    FORMAT_WITH_NOTES,
+    FORMAT_WITH_READING,
+    check_format,
+)
 from core.storage.file.shape import check_shape, tells_damage
 from core.storage.reading.email_rows import HUMAN, EmailReader
 from core.storage.reading.export_rows import ExportReader, Selection
@@ -293,6 +299,12 @@ class RunReader:
         """Return what the run was made from, and whether its labels are simulated."""
         source, simulated = self._db.execute("SELECT source, simulated FROM run").fetchone()
         return str(source), bool(simulated)
+
+    def reading(self) -> str:
+        """Return the columns of its source that a person named, as JSON; empty where none was."""
+        if self._format < FORMAT_WITH_READING:
+            return ""
+        return str(self._db.execute("SELECT coalesce(reading, '') FROM run").fetchone()[0])
 
     @contextmanager
     def as_of_now(self) -> Iterator[None]:

@@ -26,7 +26,10 @@ SOURCE_GOLD = "source"
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """Hold what a run is made of, beside its emails and its task."""
+    """Hold what a run is made of, beside its emails and its task.
+
+    ``reading`` are the columns that a person named, by option and as JSON, or empty.
+    """
 
     name: str
     source: str
@@ -37,13 +40,14 @@ class NewRun:
     dedupe: bool = True
     base_url: str | None = None
     simulated: bool = False
+    reading: str = ""
 
 
 def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
     """Insert the run's row and the first version of its task."""
     db.execute(
         "INSERT INTO run(id, name, source, source_digest, created_at, work_order, seed, dedupe, base_url, simulated,"
-        " task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " reading, task_version) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run.name,
             run.source,
@@ -54,6 +58,7 @@ def insert_run(db: sqlite3.Connection, run: NewRun, task: Task) -> None:
             run.dedupe,
             run.base_url,
             run.simulated,
+            run.reading,
             task.version,
         ),
     )
