@@ -901,9 +901,12 @@ class Engine:
         target: Path,
         options: ExportOptions | None = None,
         *,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """Write a run's labels in the layout that is named or that the file's suffix means; returns the rows."""
+        """Write a run's labels in the layout that is named or that the file's suffix means; returns the rows.
+
+        ``progress`` gets the rows read so far, and how many of them have a label.
+        """
         from core.runs import save  # noqa: PLC0415
 
         return save.export_run(path, target, options or save.ExportOptions(), progress=progress)

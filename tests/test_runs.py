@@ -41,10 +41,11 @@ def test_task_files_that_are_hidden_or_cannot_be_shown_are_not_offered(tmp_path:
 
 
 def test_an_export_tells_how_many_rows_it_has_written(make_run: MakeRun, tmp_path: Path) -> None:
-    """The last number is that of the rows."""
-    told: list[int] = []
-    assert export_run(make_run(["one", "two", "three"]), tmp_path / "labels.csv", progress=told.append) == 3
-    assert told[-1] == 3
+    """The last number is that of the rows; the one beside it, of their labels."""
+    told: list[tuple[int, ...]] = []
+    target = tmp_path / "labels.csv"
+    assert export_run(make_run(["one", "two", "three"]), target, progress=lambda *done: told.append(done)) == 3
+    assert told[-1] == (3, 0)
 
 
 def test_an_answer_that_was_never_given_cannot_be_taken_back(settings: Settings, make_run: MakeRun) -> None:

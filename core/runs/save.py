@@ -44,13 +44,14 @@ def export_run(
     target: Path,
     options: ExportOptions = ExportOptions(),
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write a run's labels as they are now, also while its worker goes on; returns the number of rows.
 
     Of the parts of a series, one after another.
 
-    ``progress`` gets how many rows were read so far; what it raises ends the export, and nothing is written.
+    ``progress`` gets how many rows were read so far, and how many of them have a label; what it raises ends the export,
+    and nothing is written.
 
     Raises:
         ExportError: the format is unknown or the file cannot be written.
@@ -96,7 +97,7 @@ def exported(path: Path, options: ExportOptions = ExportOptions()) -> Iterator[d
 
 
 def _table(
-    readers: Sequence[RunReader], path: Path, options: ExportOptions, progress: Callable[[int], None] | None
+    readers: Sequence[RunReader], path: Path, options: ExportOptions, progress: Callable[[int, int], None] | None
 ) -> Table:
     reader = readers[0]
     if options.only is not None and options.only not in ONLY:
@@ -105,12 +106,13 @@ def _table(
     selection = Selection(parse(options.where), options.only, text=options.text, columns=bool(own))
 
     def pages() -> Iterator[list[ExportRow]]:
-        count = 0
+        count = labeled = 0
         for page in chain.from_iterable(each.export_pages(selection) for each in readers):
-            count += len(page)
-            yield [row for _, row in page]
+            rows = [row for _, row in page]
+            yield rows
             if progress is not None:
-                progress(count)
+                count, labeled = count + len(rows), labeled + sum(row.label != "" for row in rows)
+                progress(count, labeled)
 
     filtered = " ".join(filter(None, (f"only {options.only}" if options.only else "", str(selection.where))))
     source, simulated = reader.origin()

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from core.engine import Engine
 from core.errors import ExportError, UsageError
 from core.runs.save import ExportOptions, export_run, exported
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
+from tui.cli import main
 
 Open = Callable[[Path], Store]
 
@@ -91,10 +93,32 @@ def test_an_export_shows_one_moment_of_a_run_that_goes_on(run: tuple[Path, Store
     assert rows(path)[4]["label"] == "1"
 
 
+def test_an_export_counts_the_labels_that_it_wrote(
+    run: tuple[Path, Store],
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A label that comes as soon as it ends is not among them."""
+    path, store = run
+    whole = Engine.export
+
+    def export(*given: Any, **how: Any) -> int:
+        count = whole(*given, **how)
+        store.commit([labeled(5)], now=NOW)
+        return count
+
+    monkeypatch.setattr(Engine, "export", export)
+    assert main(["export", str(path), str(tmp_path / "out.csv")]) == 0
+    assert "5 rows written" in (said := capsys.readouterr().out)
+    assert "3 of them with a label" in said
+
+
 def test_an_export_that_is_interrupted_leaves_nothing(run: tuple[Path, Store], tmp_path: Path) -> None:
     """Ctrl-C reaches it between two pages."""
 
-    def stop(_: int) -> None:
+    def stop(*_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

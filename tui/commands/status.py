@@ -391,14 +391,22 @@ def export(given: argparse.Namespace) -> int:
         return exits.DONE
     total = engine.snapshot_of_all(given.run, parts).total if not (given.where or given.only) else None
     paths = parts if len(parts) > 1 else parts[0]
+    labeled = 0
     with counting("rows read", total) as told:
-        count = engine.export(paths, given.file, options, progress=told)
+
+        def read(rows: int, with_label: int) -> None:
+            nonlocal labeled
+            labeled = with_label
+            if told is not None:
+                told(rows)
+
+        count = engine.export(paths, given.file, options, progress=read)
     snapshot = engine.snapshot_of_all(given.run, parts)
     if str(given.file) == "-":  # the labels went there, and nothing else may
         if snapshot.run.simulated:
             complain("The labels of this run are simulated.")
         return exits.DONE
-    whole = "" if count != snapshot.total else f", {number(snapshot.labeled)} of them with a label"
+    whole = "" if count != snapshot.total else f", {number(labeled)} of them with a label"
     say(f"{number(count)} rows written to {given.file}{whole}.")
     if snapshot.run.simulated:
         say("The labels of this run are simulated.")
