@@ -919,6 +919,12 @@ class Engine:
 
         return save.dry_run(path, target, options)
 
+    def damage(self, path: Path) -> str:
+        """Return a sentence on damaged pages of a run file; "" where there are none, or the file is large."""
+        from core.storage.file.shape import damage_of  # noqa: PLC0415
+
+        return damage_of(path)
+
     def check(self, path: Path) -> Checked:
         """Recount a run file and look for damage."""
         from core.storage.writing.check import check_run  # noqa: PLC0415

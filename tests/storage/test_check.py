@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ from core.storage.file import schema
 from core.storage.file.backup import copy_run
 from core.storage.file.lock import RunLock
 from core.storage.file.schema_version import FORMAT_VERSION
+from core.storage.file.shape import damage_of
 from core.storage.reading.reader import RunReader
 from core.storage.writing import held_file as upgrades
 from core.storage.writing.check import check_run
@@ -222,6 +224,29 @@ WITHOUT_REVIEWS = (
     "DELETE FROM _sqlite_migrations WHERE name = 'm018_label_counts'",
 )
 """Statements that take what the fourth format added, and counts that follow from it, out of a run file."""
+
+
+def test_status_names_a_damaged_page(
+    make_run: MakeRun, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that lies over another one is an alarm of `status`, for people and as JSON; a large file is left to check."""
+    path = make_run([f"text {number}" for number in range(400)])
+    assert main(["status", str(path)]) == 0
+    assert "damaged" not in capsys.readouterr().out
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        query = "SELECT pageno FROM dbstat WHERE name = 'email' AND pagetype = 'leaf' ORDER BY path"
+        first, *_, last = (row[0] for row in db.execute(query).fetchall())
+    content = bytearray(path.read_bytes())
+    content[(last - 1) * size : last * size] = content[(first - 1) * size : first * size]
+    path.write_bytes(content)
+    assert main(["status", str(path)]) == 0
+    assert "alarm     the run file is damaged (" in capsys.readouterr().out
+    assert main(["status", str(path), "--json"]) == 0
+    assert "go back to a copy" in json.loads(capsys.readouterr().out)["alarms"][0]
+    monkeypatch.setattr("core.storage.file.shape._LOOKED_THROUGH_BYTES", 0)
+    assert damage_of(path) == ""
 
 
 def as_format_1(path: Path) -> bytes:

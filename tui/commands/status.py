@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -315,15 +316,24 @@ def status(given: argparse.Namespace) -> int:
 
 def print_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
     """Print where the run is as one JSON object; of the ``parts`` of a series, as one."""
-    snapshot = engine.snapshot_of_all(name, parts) if len(parts) > 1 else engine.snapshot(path)
+    snapshot = _snapshot(engine, path, name, parts)
     print(json.dumps(as_json(snapshot, *_keys_of(engine, path, snapshot))))  # noqa: T201
 
 
 def say_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
     """Print where the run is, for people; of the ``parts`` of a series, as one."""
-    snapshot = engine.snapshot_of_all(name, parts) if len(parts) > 1 else engine.snapshot(path)
+    snapshot = _snapshot(engine, path, name, parts)
     for line in as_lines(snapshot, *_keys_of(engine, path, snapshot)):
         say_hung(line)
+
+
+def _snapshot(engine: Engine, path: Path, name: str, parts: Sequence[Path]) -> Snapshot:
+    """Return the run as it is, or the parts of a series as one; damaged pages of the file are an alarm."""
+    if len(parts) > 1:
+        return engine.snapshot_of_all(name, parts)
+    snapshot = engine.snapshot(path)
+    damage = engine.damage(path)
+    return replace(snapshot, alarms=(damage, *snapshot.alarms)) if damage else snapshot
 
 
 def _keys_of(engine: Engine, path: Path, snapshot: Snapshot) -> tuple[tuple[KeyStatus, ...], str]:
