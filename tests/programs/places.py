@@ -541,11 +541,11 @@ def quota(given: argparse.Namespace) -> str:
     """
     counts: Counter[str] = Counter()
     for seed in range(given.first, given.first + given.seeds):
-        served = ("--latency", "0.3", "--rpm", "60", "--rpd", "14400", "--tpm", "200000", "--seed", str(seed))
+        served = ("--latency", "0.3", "--jitter", "0.4", "--rpm", "60", "--rpd", "14400", "--tpm", "200000")
         with contextlib.ExitStack() as stack:
             working: dict[str, tuple[World, Path, subprocess.Popen[bytes], float]] = {}
             for way, options in WAYS.items():
-                here = stack.enter_context(world(*served, "--headers", given.headers))
+                here = stack.enter_context(world(*served, "--seed", str(seed), "--headers", given.headers))
                 path = here.make_run("quota", 60 * int(given.minutes) + 500)
                 process = here.work("quota", *options)
                 await_(lambda path=path: labeled(path) > 0, 180, "labels")  # type: ignore[misc]
