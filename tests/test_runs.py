@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.commands.catalog import Pause
+from core.commands.catalog import ChooseLane, Pause
 from core.commands.review import WithdrawReview
 from core.engine import Engine
 from core.errors import UsageError
@@ -106,6 +106,7 @@ def test_a_run_is_as_large_as_its_file_and_log(settings: Settings, make_run: Mak
         ("id,label\nmail-1,1\n", "truth", "has no column 'truth'; it has id, label."),
         ("name,label\nmail-1,1\n", None, "has neither a column id nor a column text"),
     ],
+    ids=["no label", "no such column", "neither id nor text"],
 )
 def test_a_file_of_labels_without_their_columns_is_refused(
     lines: str, column: str | None, said: str, make_run: MakeRun, tmp_path: Path
@@ -157,3 +158,21 @@ def test_texts_that_changed_under_an_old_id_are_named(
     assert said[2:4] == ["    m0", "    m1"]
     assert sum(line.startswith("    m") for line in said) == LISTED_CHANGED
     assert "    and 5 more" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (ChooseLane("live"), "r asks with live calls"),
+        (ChooseLane("batch", size=4_000), "r asks with batches at half the price, after the first texts, 4,000 questions a batch"),
+        (ChooseLane("batch", size=4, most_open=2), "r asks with batches at half the price, after the first texts, 4 questions a batch, 2 open at once"),
+    ],
+    ids=["live", "size", "size and number"],
+)  # fmt: skip
+def test_a_lane_is_said_with_what_was_chosen_of_its_batches(command: ChooseLane, said: str) -> None:
+    """In the answer, and with who chose it in the run's events."""
+    events: list[str] = []
+    store = SimpleNamespace(choose_lane=lambda _, sentence, **__: events.append(sentence))
+    run = SimpleNamespace(name="r", by="ana", worker=None, store=store, now=0.0)
+    assert command.apply(run).sentence == said  # type: ignore[arg-type]
+    assert events == [f"{said} (by ana)"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.engine import Order
-from core.model import KeyState
+from core.engine import Order, parse
+from core.model import Happening, KeyState
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
 from tests.tui.fakes import KEYS, NOW, TASK, key
@@ -21,13 +21,14 @@ from tui.app import LabeltuiApp
 from tui.live.console_app import ConsoleApp
 from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
+from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys.list import _key
 from tui.screens.new_run import forecast
 from tui.screens.new_run import task as steps
 from tui.text import numbers, quality
 from tui.text.sent_messages import in_pack
 from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
-from tui.widgets.panes import keys, rate, task
+from tui.widgets.panes import keys, rate, recent, task
 
 
 @pytest.fixture(autouse=True)
@@ -347,3 +348,36 @@ def test_a_task_is_told_in_the_width_of_its_pane(
     step = SimpleNamespace(_chosen=lambda: choice, _told=pane, query_one=lambda _: around)
     steps.TaskStep._show(step)  # type: ignore[arg-type]
     assert told == [width]
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (59, f"1   {'Lunch on Friday?':<31}main      +2"),
+        (60, f"1   {'Lunch on Friday?':<25}main       1.2 s +2"),
+        (71, f"1   {'Lunch on Friday?':<36}main       1.2 s +2"),
+        (72, f"1   {'Lunch on Friday?':<27}main       1.2 s   912 tok +2"),
+    ],
+)
+def test_a_recent_label_has_its_latency_and_tokens_where_there_is_room(width: int, row: str) -> None:
+    """The subject takes what the columns leave, and the line is as wide as its pane."""
+    happening = Happening(NOW, "labeled", "Lunch on Friday?", "1", "main", 1.23, 912, 2)
+    told = recent._row(happening, width, 2).plain
+    assert told.rstrip().split(" ", 1)[1] == row
+    assert len(told) <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [(None, []), ("", ["kind, "]), ("state:failed", []), ("label:1", ["kind, label:1"])]
+)
+def test_a_filter_that_is_left_or_typed_again_lists_nothing_anew(text: str | None, shown: list[str]) -> None:
+    """Only another one does; the list has the focus again in any case."""
+    told: list[str] = []
+    focused: list[object] = []
+    listing = SimpleNamespace(kind="kind", typed=parse("state:failed"))
+    screen = SimpleNamespace(
+        _rows="rows", listing=listing, set_focus=focused.append,
+        _show_anew=lambda kind, typed: told.append(f"{kind}, {typed}"),
+    )  # fmt: skip
+    EmailsScreen._typed(screen, text)  # type: ignore[arg-type]
+    assert (told, focused) == (shown, ["rows"])
