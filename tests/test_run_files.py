@@ -286,6 +286,27 @@ def test_a_run_that_stands_still_is_read_once(mail: Path, settings: Settings, mo
     assert sorted(read) == ["mail", "mail", "second"]
 
 
+@pytest.mark.parametrize("state", list(RunState))
+def test_a_run_at_work_is_read_each_time(
+    state: RunState, mail: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That its worker was killed shows in no file; a run without a worker is read once."""
+    read: list[float] = []
+    at_work = state in (RunState.RUNNING, RunState.WAITING, RunState.PAUSED, RunState.STALE)
+    summary = replace(summarize(mail, NOW), state=state)
+
+    def counted(path: Path, now: float) -> RunSummary:
+        del path
+        read.append(now - NOW)
+        return summary
+
+    monkeypatch.setattr("core.runs.listing.summarize", counted)
+    listed = RunList(settings)
+    for later_s in (0.0, 2.0, 4.0):
+        listed.read(NOW + later_s)
+    assert read == ([0.0, 2.0, 4.0] if at_work else [0.0])
+
+
 def test_a_summary_agrees_with_the_snapshot(make_run: MakeRun, opened: Callable[[Path], Store]) -> None:
     """State, counts and what a worker's death makes of them are the same in the list and on the monitor."""
     path = make_run(["a", "b", "c"])
