@@ -1,15 +1,15 @@
 """What a label costs in CPU, beside what people would use instead, measured in the same run on the same server.
 
     python -m tests.programs.benchmarks.per_label [--calls 8000] [--warm-up 1000] [--rounds 2] [--only NAME ...]
-        [--most RATIO] [--profile]
+        [--most RATIO] [--profile | --parts]
 
 Each way runs in a process of its own against one server process that answers from memory after 20 ms, 32 calls at once,
 with the messages of the built-in task. CPU is that of the way's process (``getrusage``) between its warm-up and its
 last call, divided by calls. Ways take turns, and the median of the rounds counts. Only ratios mean anything: other
 machines, and other loads of this one, move all rows alike. *Its own work alone* is the worker with a client that
 answers in the same process: choosing, the ledger, commits and watches. Below the table stands what a detached worker
-takes from its start to its first call. With ``--most`` the exit code is 1 where labeltui with one key costs more than
-so many bare calls.
+takes from its start to its first call. ``--parts`` says what the worker's own work goes into. With ``--most`` the exit
+code is 1 where labeltui with one key costs more than so many bare calls.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ import os
 import platform
 import pstats
 import resource
+import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 AT_ONCE = 32
@@ -356,6 +359,43 @@ def own_work(base_url: str, calls: int, warm_up: int) -> dict[str, float]:
     return {"cpu_ms": 1000 * (used_last - used) / calls, "rate": calls / (ended - began)}
 
 
+_PARTS = (
+    ("reading pending texts and labels of the same text", "storage/reading/pending.py", ""),
+    ("commits: attempt, label, totals, indexes", "storage/writing/settle.py", ""),
+    ("beginning, syncing and ending transactions", "storage/file/connection.py", ""),
+    ("watches", "worker/watches.py", ""),
+    ("event loop, tasks, and the client that answers", "benchmarks/per_label.py", "ask"),
+    ("settling: headers, ledger, estimate, attempt", "worker/settle.py", "ask"),
+    ("settling: headers, ledger, estimate, attempt", "worker/lanes/online.py", "_make_call"),
+    ("choosing: candidates, estimate, ledger, grant", "worker/lanes/online.py", "send"),
+    ("event loop, tasks, and the client that answers", "asyncio/base_events.py", "run_forever"),
+)
+"""Parts of a label's work, by the innermost file and function that is named here."""
+
+
+def _part(frame: FrameType | None) -> str:
+    while frame is not None:
+        code = frame.f_code
+        for part, file, function in _PARTS:
+            if code.co_filename.endswith(file) and function in ("", code.co_name):
+                return part
+        frame = frame.f_back
+    return ""
+
+
+def own_parts(calls: int, warm_up: int) -> str:
+    """Return a table of the worker's own work in µs of CPU a label, by part: sampled by a timer of CPU time."""
+    found: Counter[str] = Counter()
+    signal.signal(signal.SIGPROF, lambda _, frame: found.update([_part(frame)]))
+    signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+    figures = own_work("", calls, warm_up)
+    signal.setitimer(signal.ITIMER_PROF, 0.0)
+    del found[""]  # making the run
+    us = 1000 * figures["cpu_ms"] / found.total()
+    lines = [f"| {part} | {us * count:.0f} |" for part, count in found.most_common()]
+    return "\n".join(["| part | µs |", "| --- | --- |", *lines])
+
+
 async def _first_call(path: Path, arrived: asyncio.Event) -> tuple[float, float]:
     """Seconds by the clock and of CPU that a detached worker takes from its start to its first call."""
     began = time.perf_counter()
@@ -471,12 +511,15 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="ways to measure beside the bare groq call")
     parser.add_argument("--most", type=float, help="fail where a label with one key costs more than so many bare calls")
     parser.add_argument("--profile", action="store_true", help="profile labeltui with one key instead")
+    parser.add_argument("--parts", action="store_true", help="what the worker's own work goes into, instead")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         asyncio.run(serve())
+    elif given.parts:
+        print(own_parts(given.calls, given.warm_up))
     elif given.profile:
         with server() as base_url:
             labeltui(base_url, given.calls, given.warm_up, keys=1, profile=True)
