@@ -68,17 +68,22 @@ def _lines(columns: Iterable[tuple[Sequence[Cell], Callable[[Cell], Field]]], be
     count = 0
     for cells, written in columns:
         different, count = set(cells), len(cells)
-        if len(different) == 1:
+        once = len(different) * 2 > count > 1 or _are_mixed(cells, different)
+        if len(different) == 1 and not once:
             same.append(written(cells[0]))
             continue
         if same:
             parts.append(repeat(between.join(same), count))
             same = []
-        once = len(different) * 2 > count
         parts.append(map(written, cells) if once else map({cell: written(cell) for cell in different}.get, cells))  # type: ignore[arg-type]
     if same:
         parts.append(repeat(between.join(same), count))
     return map(between.join, zip(*parts, strict=True))
+
+
+def _are_mixed(cells: Sequence[Cell], different: set[Cell]) -> bool:
+    """Return whether there are numbers of several types among cells: 0 and 0.0 are equal and written otherwise."""
+    return not all(cell is None or isinstance(cell, str) for cell in different) and len(set(map(type, cells))) > 1
 
 
 def _safe_field(cell: Cell) -> str:

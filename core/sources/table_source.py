@@ -298,4 +298,4 @@ def _guarded(path: Path, read: Callable[[], Any]) -> Any:
     except SourceError:
         raise
     except Exception as error:  # noqa: BLE001 - a library has errors of its own for broken files
-        raise SourceError(f"{path} cannot be read ({str(error)[:200]}). Was it cut off?") from None
+        raise SourceError(f"{path} cannot be read ({str(error)[:200].removesuffix('.')}). Was it cut off?") from None

@@ -88,6 +88,9 @@ def test_texts_alone_can_be_labeled_and_nothing_else_that_is_no_table(home: Path
     for wrong in ("a text", {"text": "one"}, 3):
         with pytest.raises(UsageError, match="data frame"):
             label(wrong)
+    for column, words in (("zz", "'zz', which text_column names"), (None, "Name it with text_column")):
+        with pytest.raises(UsageError, match=rf"{words}.* There are: 'a', 'b'\.$"):
+            label([{"a": "x", "b": "y"}], text_column=column)
     with pytest.raises(UsageError, match="no rows"):
         label([])
     assert not (home / "runs").exists()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ExportError, UsageError
@@ -460,6 +460,7 @@ CELLS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5))
+@example([(None, 0), (None, 0.0)])
 def test_lines_of_csv_are_those_of_the_standard_writer(rows: list[tuple[Cell, Cell]]) -> None:
     """They are written by columns for speed; each cell is quoted and made safe as when it is looked at by itself."""
     buffer = io.StringIO(newline="")

@@ -22,6 +22,7 @@ from core.engine import Engine, ExportOptions, RunOptions, SourceOptions, chosen
 from core.errors import LabeltuiError, UsageError
 from core.model import RunState, Snapshot, Task
 from core.settings import load_settings
+from core.sources.columns import ColumnsError
 
 TaskLike: TypeAlias = Task | str | Path | None
 
@@ -59,20 +60,22 @@ def label(
     rows = _rows_of(frame)
     if not rows:
         raise UsageError("There are no rows to label.")
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    for option, column in (("text_column", text_column), ("id_column", id_column)):
+        if column and column not in names:
+            raise ColumnsError(f"There is no column {column!r}, which {option} names. {_there_are(names)}", names)
     lines = [json.dumps({**row, **({} if id_column else {ROW: str(n)})}, default=str) for n, row in enumerate(rows)]
     data = ("\n".join(lines) + "\n").encode()
     name = name or f"frame-{hashlib.sha256(data).hexdigest()[:10]}"
     with tempfile.TemporaryDirectory(prefix="labeltui-") as folder:
         source = Path(folder) / f"{name}.jsonl"
         source.write_bytes(data)
-        run = Run.create(
-            source,
-            task,
-            name=name,
-            model=model,
-            base_url=base_url,
-            reading=SourceOptions(text_column=text_column, id_column=id_column or ROW),
-        )
+        reading = SourceOptions(text_column=text_column, id_column=id_column or ROW)
+        try:
+            run = Run.create(source, task, name=name, model=model, base_url=base_url, reading=reading)
+        except ColumnsError:  # its words are those of the command line, about the file
+            words = "No column, or more than one, looks like the text. Name it with text_column."
+            raise ColumnsError(f"{words} {_there_are(names)}", names) from None
     run.work(progress=progress)
     known = {row["id"]: row for row in run}
     found = []
@@ -80,6 +83,10 @@ def label(
         result = known.get(str(row[id_column]) if id_column else str(n), {})
         found.append({key: result.get(key, "skipped" if key == "state" else None) for key in ADDED})
     return _with_columns(frame, rows, found)
+
+
+def _there_are(names: Sequence[str]) -> str:
+    return f"There are: {', '.join(map(repr, names[:20]))}{' …' if len(names) > 20 else ''}."
 
 
 class Run:
