@@ -287,6 +287,20 @@ async def test_a_silent_place_is_lost_after_three_seconds_and_its_late_answers_a
         assert (await _ask(fleet)).verdict.label == "1"
 
 
+async def test_a_moment_without_cpu_loses_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds in which this process did not run pass at once; the answers that came meanwhile are taken."""
+    cluster = _Cluster(_Model(latency_s=2.0))
+    async with _fleet(cluster, places=1) as (fleet, notes, _links):
+        call = _ask(fleet)
+        await asyncio.sleep(0.5)
+        loop = asyncio.get_running_loop()
+        virtual, stalled_s = loop.time, 10.0
+        monkeypatch.setattr(loop, "time", lambda: virtual() + stalled_s)
+        assert (await call).verdict.label == "1"
+        assert not any("lost" in note for note in notes)
+        monkeypatch.undo()
+
+
 async def _late(actor: _Actor) -> Any:
     await asyncio.sleep(3)
     return actor.asker._finished[0]

@@ -225,13 +225,13 @@ class Keeper:
         while True:
             setup, keys = self._setup, self._keys
             assert setup is not None
-            version = await _within(PREPARED_WITHIN_S, actor.prepare(setup))
+            version = await within(PREPARED_WITHIN_S, actor.prepare(setup))
             if version != setup.task_version:
                 raise PlaceRefusedError(
                     f"the place on {hello.node} reads another task ({version}, not {setup.task_version}): install the"
                     " same labeltui there"
                 )
-            await _within(LOADING_LOST_AFTER_S, actor.set_keys(keys.secrets))
+            await within(LOADING_LOST_AFTER_S, actor.set_keys(keys.secrets))
             if setup is self._setup and keys is self._keys:  # else they changed meanwhile
                 return hello.node
 
@@ -251,11 +251,11 @@ class Keeper:
         while True:
             message = await place.inbox.get()
             if isinstance(message, Setup):
-                await _within(PREPARED_WITHIN_S, actor.prepare(message))
+                await within(PREPARED_WITHIN_S, actor.prepare(message))
             elif isinstance(message, Keys):
-                await _within(place.lost_after_s, actor.set_keys(message.secrets))
+                await within(place.lost_after_s, actor.set_keys(message.secrets))
             else:
-                await _within(place.lost_after_s, actor.give(message.heads, message.orders))
+                await within(place.lost_after_s, actor.give(message.heads, message.orders))
 
     async def _take(self, place: _Place, actor: Actor) -> None:
         """Pass reports on; a place that imports its validation may take longer for each, but not for ever."""
@@ -263,7 +263,7 @@ class Keeper:
         began_at, wait_s = now(), 0.0  # whether it loads is asked first
         place.lost_after_s = LOADING_LOST_AFTER_S
         while True:
-            taken = await _within(place.lost_after_s, actor.take(wait_s))
+            taken = await within(place.lost_after_s, actor.take(wait_s))
             wait_s = TAKE_S
             if taken.loading:
                 place.lost_after_s = LOADING_LOST_AFTER_S
@@ -285,10 +285,21 @@ async def say_alive(say: Callable[[object], None]) -> None:
         await asyncio.sleep(ALIVE_EVERY_S)
 
 
-async def _within(most_s: float, answer: Awaitable[T]) -> T:
-    """Return the answer of a place, which is lost where it takes longer."""
+SPAN_S = 0.5
+
+
+async def within(most_s: float, answer: Awaitable[T]) -> T:
+    """Return the answer of a place, which is lost where it takes longer.
+
+    Spans are counted, so that a moment in which this process itself had no CPU, and heard nobody, counts for one.
+    """
+    answering = asyncio.ensure_future(answer)
     try:
-        async with asyncio.timeout(most_s):
-            return await answer
-    except TimeoutError:
-        raise PlaceGoneError(f"it did not answer for {most_s:g} s") from None
+        left_s = most_s
+        while not (await asyncio.wait([answering], timeout=min(SPAN_S, left_s)))[0]:
+            left_s -= SPAN_S
+            if left_s <= 0:
+                raise PlaceGoneError(f"it did not answer for {most_s:g} s")
+        return answering.result()
+    finally:
+        answering.cancel()

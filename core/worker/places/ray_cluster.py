@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from core.model import PlacesWanted
 from core.worker.places.asker import Asker
-from core.worker.places.keeper import PlaceGoneError
+from core.worker.places.keeper import PlaceGoneError, within
 from core.worker.places.wire import Head, Hello, Order, Setup, Taken
 
 T = TypeVar("T")
@@ -107,9 +107,8 @@ class RayCluster:
     async def _look(self, question: Callable[[], T], otherwise: T) -> tuple[T, str]:
         """Return what the head answers, or ``otherwise`` and why it does not, within a few seconds."""
         try:
-            async with asyncio.timeout(_LOOKED_WITHIN_S):
-                return await asyncio.to_thread(question), ""
-        except TimeoutError:
+            return await within(_LOOKED_WITHIN_S, asyncio.to_thread(question)), ""
+        except PlaceGoneError:
             said = f"no answer for {_LOOKED_WITHIN_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the cluster does not answer
             said = _words(error)
