@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.model import Dimension
 from core.quota.ledger.account import Reservation
 from core.quota.ledger.ledger import Ledger
+from core.quota.ledger.levels import Level, merged
 from core.quota.ledger.replies import RateLimitText, Reading, rate_limit_text
 
 NOW = 1_790_000_000.0
@@ -347,6 +348,16 @@ def test_vouched_levels_are_not_added_up() -> None:
     ledger.rename("(a)", ORG, NOW)
     ledger.rename("(b)", ORG, NOW)
     assert available(ledger, Dimension.TPM, NOW) == 2_500
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_accounts_that_are_one_keep_the_limit_that_was_learned_last(turned: bool) -> None:
+    """With what both spent of it, whichever of them is the other's."""
+    old = Level(8_000.0, 5_000.0, NOW, "assumed", learned_at=NOW - 60.0, drift=3.0)
+    new = Level(6_000.0, 5_500.0, NOW, "headers", learned_at=NOW, caution=9.0)
+    pair = ({Dimension.TPM: old}, {Dimension.TPM: new})
+    found = merged(*reversed(pair)) if turned else merged(*pair)
+    assert found == {Dimension.TPM: Level(6_000.0, 2_500.0, NOW, "headers", learned_at=NOW)}
 
 
 def test_a_server_in_fast_motion_is_recognized_by_its_stated_waits() -> None:
