@@ -373,8 +373,11 @@ class World:
     def _work(self, step: Step) -> None:
         """Work in the foreground for a while: 0 means that nothing is left, 6 that something is.
 
-        A signal that comes before it listens to signals ends it at once.
+        A worker that has the run is stopped before, and there is something to ask. A signal that comes before it listens
+        to signals ends it at once.
         """
+        run = step.lines[0][1]
+        self._in_a_row(Step(step.kind, (("stop", run), ("wait", "1"), *version(run, "new-1")[:2])))
         number = self._begin(step.lines[0])
         pid, deadline = self._processes.pid(number), time.monotonic() + LISTENS_WITHIN_S
         while self._processes.wait(number, 0.02) is None and time.monotonic() < deadline:
