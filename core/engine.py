@@ -30,6 +30,7 @@ from core.storage.reading.ordering import KEYS, WORK_ORDER, Order, first_of
 if TYPE_CHECKING:
     from core.commands.command import Command
     from core.commands.review import Review
+    from core.exports.columns import shares
     from core.exports.registry import known_suffixes
     from core.llm.key_check import FoundAddress, KeyCheck
     from core.llm.packs import pack_messages, request_fields
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from core.runs.send import SentCommand
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
     from core.sources.preview import Counted, Folder, Looked
+    from core.sources.registry import known_formats
     from core.storage.file.connection import sqlite_version
     from core.storage.reading.reader import RunReader
     from core.storage.reading.reviews import ReviewEmail
@@ -82,15 +84,17 @@ __all__ = [
     "Occasion", "OlderTexts", "Order", "Planned", "Price", "ReviewEmail", "Rule", "RunOptions", "RunReader",
     "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
     "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented",
-    "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_suffixes",
-    "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse", "plan", "plausible_secret",
-    "read_draft", "reask_messages", "request_fields", "server_of", "split_history", "sqlite_version", "task_to_json",
-    "task_written", "template", "template_names", "view_by",
+    "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_formats",
+    "known_suffixes", "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse", "plan",
+    "plausible_secret", "read_draft", "reask_messages", "request_fields", "server_of", "shares",
+    "split_history", "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_by",
 ]  # fmt: skip
 
 _LATE = {
     "core.runs.send": ("SentCommand",),
+    "core.exports.columns": ("shares",),
     "core.exports.registry": ("known_suffixes",),
+    "core.sources.registry": ("known_formats",),
     "core.llm.packs": ("pack_messages", "request_fields"),
     "core.llm.task": (
         "allowed_answers",

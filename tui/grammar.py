@@ -266,9 +266,14 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fields", metavar="C,C", help="columns that are sent beside the text, as in title,text")
     command.add_argument("--gold-column", metavar="C", help="a column of labels to compare with; it is not sent")
     command.add_argument(
-        "--format", metavar="F", help="csv, json, mbox, email, text, lines, sqlite, xlsx, parquet, msg"
+        "--format",
+        metavar="F",
+        type=quantities.source_format,
+        help="csv, json, mbox, email, text, lines, sqlite, xlsx, parquet, msg",
     )
-    command.add_argument("--encoding", metavar="E", help="as in cp1252, where a file is not UTF-8")
+    command.add_argument(
+        "--encoding", metavar="E", type=quantities.encoding, help="as in cp1252, where a file is not UTF-8"
+    )
     command.add_argument("--delimiter", metavar="D", help="of CSV: one sign, or tab")
     command.add_argument("--table", metavar="T", help="of SQLite: a table or a SELECT; of Excel: a sheet")
 
@@ -453,8 +458,19 @@ def _add_export(commands: Commands) -> None:
     export.add_argument(
         "--only", choices=("human", "model", "agreed"), help="labels of people, of the model, or equal ones of both"
     )
-    export.add_argument("--where", metavar="FILTER", default="", help="as in the list: words, label:1, state:failed …")
-    export.add_argument("--split", metavar="S,S,S", help="train, validation and test, as in 0.8,0.1,0.1; or two shares")
+    export.add_argument(
+        "--where",
+        metavar="FILTER",
+        default="",
+        type=quantities.filter_words,
+        help="as in the list: words, label:1, state:failed …",
+    )
+    export.add_argument(
+        "--split",
+        metavar="S,S,S",
+        type=quantities.shares,
+        help="train, validation and test, as in 0.8,0.1,0.1; or two shares",
+    )
     export.add_argument("--no-text", action="store_true", help="without texts and subjects")
     export.add_argument("--no-columns", action="store_true", help="without the source's own columns")
     export.add_argument("--manifest", action="store_true", help="FILE.manifest.json with hashes beside a single file")

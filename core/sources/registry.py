@@ -155,8 +155,7 @@ def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
     if options.format is not None:
         candidates = tuple(one for one in (*FORMATS, *_foreign()) if one.name == options.format)
         if not candidates:
-            known = ", ".join(one.name for one in (*FORMATS, *_foreign()))
-            raise SourceError(f"--format {options.format!r} is not known. Choose one of {known}.")
+            raise SourceError(f"--format {options.format!r} is not known. Choose one of {', '.join(known_formats())}.")
     chosen = next((one for one in candidates if options.format is not None or one.claims(path, beginning)), None)
     if chosen is None:
         chosen = next((one for one in _foreign() if one.claims(path, beginning)), None)
@@ -168,6 +167,11 @@ def _open_file(path: Path, options: SourceOptions, depth: int = 0) -> Source:
     if not path.suffix and b"\x00" not in beginning:  # a table is the likeliest of what has neither mark nor suffix
         return csv_source.FORMAT.open(path, options)
     raise SourceError(f"{path} is in no known form. Known are: {_known()}.")
+
+
+def known_formats() -> tuple[str, ...]:
+    """Return the names of every format, those of other packages last."""
+    return tuple(one.name for one in (*FORMATS, *_foreign()))
 
 
 @functools.cache

@@ -102,6 +102,31 @@ def test_an_empty_source_is_not_the_folder_that_one_is_in(
     assert "it is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--split", "0.8,x", "two or three shares that sum up to 1"),
+        ("--where", "nosuch:1", "There is no field"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_wrong_usage(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused with code 2 before the run is looked for, as a mistyped option is."""
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "mail", "out.csv", option, value])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--format", "nosuch"), ("--encoding", "nosuch")])
+def test_a_format_or_encoding_that_is_not_known_is_wrong_usage(option: str, value: str) -> None:
+    """Likewise where a run is made."""
+    with pytest.raises(SystemExit) as ended:
+        main(["new", "mail.csv", option, value])
+    assert ended.value.code == 2
+
+
 def test_making_it_again_changes_nothing_and_says_so(say: Say, source: Path, settings: Settings) -> None:
     """The same source and name leave the file as it is, to the byte."""
     say("new", source)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -72,6 +74,48 @@ def server(text: str) -> str:
         return address_of(named(text))
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def filter_words(text: str) -> str:
+    """Return the words of a filter, which can be read."""
+    from core.engine import parse  # noqa: PLC0415 - as late as the others here
+
+    return _readable(text, parse)
+
+
+def shares(text: str) -> str:
+    """Return the shares of a split, which sum up to 1."""
+    from core.engine import shares  # noqa: PLC0415
+
+    return _readable(text, shares)
+
+
+def source_format(text: str) -> str:
+    """Return the name of a format of sources, which there is."""
+    from core.engine import known_formats  # noqa: PLC0415
+
+    if text not in known_formats():
+        raise argparse.ArgumentTypeError(f"{text!r} is not known. Choose one of {', '.join(known_formats())}")
+    return text
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding of text."""
+    try:
+        "".encode(codecs.lookup(text).name)
+    except (LookupError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no encoding of text. Usual ones are utf-8, utf-16, cp1252, latin-1"
+        ) from None
+    return text
+
+
+def _readable(text: str, read: Callable[[str], object]) -> str:
+    try:
+        read(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+    return text
 
 
 def count(text: str) -> int:
