@@ -8,16 +8,18 @@ from enum import StrEnum
 
 
 class AskKind(StrEnum):
-    """Name kinds of questions: first, repeated after an unusable answer, or watching the model.
+    """Name kinds of questions: first, repeated after an unusable answer, or about an email that was labeled before.
 
     A ``CANARY`` asks about a labeled email again to see whether the answer changed, a ``CONTROL`` asks alone about one
-    that was labeled in a pack. Neither gives a label.
+    that was labeled in a pack, a ``PROBE`` finds whether the server is at fault or the texts that it refuses. None of
+    them gives a label.
     """
 
     ASK = "ask"
     REASK = "reask"
     CANARY = "canary"
     CONTROL = "control"
+    PROBE = "probe"
 
 
 class Outcome(StrEnum):

@@ -110,6 +110,19 @@ def test_the_answer_to_a_skipped_email_is_kept_and_counts_once_it_is_requeued(pa
     assert sound(path)
 
 
+def test_no_call_asks_again_about_a_skipped_email_that_was_answered(path: Path, store: Store) -> None:
+    """Neither a probe of the server nor a canary is made with it: whoever skips a text wants no call about it."""
+    store.skip([1], back=False, by="ada", now=NOW)
+    store.commit([labeled(1), labeled(3)], now=NOW + 1)
+    probe = store.answered_email(0)
+
+    assert probe is not None
+    assert probe.id == 3
+    assert store.answered_email(1) is None
+    assert store.labeled_email(1) is None
+    assert store.labeled_email(3) is not None
+
+
 def test_a_skip_that_is_undone_shows_the_answer_that_came_meanwhile(path: Path, store: Store) -> None:
     """No second call is made for it."""
     store.skip([1], back=False, by="ada", now=NOW)

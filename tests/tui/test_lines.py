@@ -291,6 +291,13 @@ def attempt(n: int, kind: AskKind, outcome: Outcome, latency_s: float, model: st
     return Attempt(1, n, kind, "main", "org_a", model, "3f9ac2d1e0", at, latency_s, outcome, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", AskKind)
+def test_every_kind_of_question_has_a_word_in_the_record(kind: AskKind) -> None:
+    """Also those that are asked about a text that was labeled before."""
+    head = record._attempt(attempt(1, kind, Outcome.ANSWERED, 0.5), NOW, 80)[1].plain
+    assert head.split()[1] == {"ask": "question", "reask": "follow-up"}.get(kind.value, kind.value)
+
+
 ATTEMPTS = (
     attempt(1, AskKind.ASK, Outcome.INVALID, 1.234, raw_answer="it could be work or personal, who knows which of them",
             error="no label", prompt_tokens=900, completion_tokens=12, request_id="req-1"),

@@ -33,7 +33,13 @@ STATES = {
 """A glyph and a tone for each state of a text."""
 
 _HEADER = re.compile(r"(From|To|Cc|Bcc|Subject|Date): ")
-_KINDS = {AskKind.ASK: "question  ", AskKind.REASK: "follow-up  ", AskKind.CANARY: "canary  "}
+_KINDS = {
+    AskKind.ASK: "question  ",
+    AskKind.REASK: "follow-up  ",
+    AskKind.CANARY: "canary  ",
+    AskKind.CONTROL: "control  ",
+    AskKind.PROBE: "probe  ",
+}
 _LANES = {"batch": " · in a batch, half the price", "flex": " · in the flex tier"}
 """By which lane a call was made, where not live."""
 MOST_SHOWN = 60_000

@@ -126,12 +126,12 @@ def continued_emails(db: sqlite3.Connection, task_version: str) -> int:
 
 
 def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> PendingEmail | None:
-    """Return an email that the model labeled, the newest but ``skip``, as it would be asked about."""
+    """Return an email that is labeled by the model, the newest but ``skip``, as it would be asked about."""
     rows = db.execute(
         "SELECT e.id, e.position, e.source_id, e.subject, b.text, e.content_hash,"
         " (SELECT count(*) FROM attempt WHERE email_id = e.id) FROM label AS l JOIN email AS e ON e.id = l.email_id"
         " JOIN body AS b ON b.email_id = e.id WHERE l.source = 'model' AND l.task_version = ?"
-        " ORDER BY l.id DESC LIMIT 1 OFFSET ?",
+        " AND e.state = 'labeled' ORDER BY l.id DESC LIMIT 1 OFFSET ?",
         (task_version, skip),
     ).fetchall()
     for email_id, position, source_id, subject, text, content_hash, attempts in rows:
@@ -140,12 +140,15 @@ def answered_email(db: sqlite3.Connection, *, task_version: str, skip: int) -> P
 
 
 def labeled_email(db: sqlite3.Connection, email_id: int, *, task_version: str) -> tuple[PendingEmail, str] | None:
-    """Return an email that the model labeled, as it would be asked about, and its label by this version of the task."""
+    """Return an email that the model labeled, as it would be asked about, and its label by this version of the task.
+
+    None where it has none, or was skipped since.
+    """
     row = db.execute(
         "SELECT e.id, e.position, e.source_id, coalesce(e.subject, ''), b.text, e.content_hash,"
         " (SELECT count(*) FROM attempt WHERE email_id = e.id), l.value FROM label AS l"
         " JOIN email AS e ON e.id = l.email_id JOIN body AS b ON b.email_id = e.id"
-        " WHERE l.email_id = ? AND l.source = 'model' AND l.task_version = ?",
+        " WHERE l.email_id = ? AND l.source = 'model' AND l.task_version = ? AND e.state = 'labeled'",
         (email_id, task_version),
     ).fetchone()
     return None if row is None else (PendingEmail(*row[:-1]), row[-1])

@@ -39,7 +39,7 @@ from core.storage.reading.reviews import alarms_of
 from core.storage.reading.run_rows import lane_from, newest_answers, newest_parcels
 from core.storage.reading.summaries import all_totals, group
 
-LATELY = 40
+RECENT = 40
 """Lines of *Recent* in a snapshot."""
 
 RECENT_LABELS = 250
@@ -87,7 +87,7 @@ class SnapshotReader:
             pending=counts[EmailState.PENDING],
             cursor=run["cursor"],
             labels=labels,
-            recent_labels=self._labels_lately(),
+            recent_labels=self._recent_labels(),
             sources=group(totals, "source"),
             reasks={int(name): value for name, value in sorted(group(totals, "reasks").items())},
             outcomes=group(totals, "outcome"),
@@ -147,7 +147,7 @@ class SnapshotReader:
             self._tasks[version] = known = (definition, task_from_definition(definition))
         return known[1]
 
-    def _labels_lately(self) -> dict[str, int]:
+    def _recent_labels(self) -> dict[str, int]:
         rows = self._db.execute(
             "SELECT value, count(*) FROM (SELECT value FROM label WHERE source = 'model' ORDER BY id DESC LIMIT ?)"
             " GROUP BY value",
@@ -171,7 +171,7 @@ class SnapshotReader:
             " FROM (SELECT * FROM label ORDER BY id DESC LIMIT ?) AS l"
             " JOIN email AS e ON e.id = l.email_id LEFT JOIN attempt AS a ON a.id = l.attempt_id"
             " WHERE l.source = 'model' ORDER BY l.id DESC LIMIT ?",
-            (8 * LATELY, LATELY),
+            (8 * RECENT, RECENT),
         ).fetchall()
         happenings = [
             Happening(at, "labeled", subject or opening(begun), label, alias or "", latency, tokens, reasks, email_id)
@@ -180,14 +180,14 @@ class SnapshotReader:
         events = self._db.execute(
             f"SELECT v.at, v.kind, v.text, v.email_id, v.key_alias, e.subject, {beginning('e')} FROM event AS v"
             " LEFT JOIN email AS e ON e.id = v.email_id ORDER BY v.id DESC LIMIT ?",
-            (LATELY,),
+            (RECENT,),
         ).fetchall()
         happenings += [
             Happening(at, kind, text, key_alias=alias or "", email_id=email_id, subject=subject or opening(begun))
             for at, kind, text, email_id, alias, subject, begun in events
         ]
         happenings.sort(key=lambda happening: happening.at, reverse=True)
-        return tuple(happenings[:LATELY])
+        return tuple(happenings[:RECENT])
 
 
 def _worker(run: dict[str, Any]) -> WorkerStatus:

@@ -561,12 +561,12 @@ class OnlineLane:
     async def _make_probe(self, exchange: Exchange, permit: Permit, email: PendingEmail) -> None:
         """Ask about an email that was answered before, to find whether the server is at fault or those that are stuck.
 
-        The call is recorded like any other; the email keeps its label, whatever the answer is.
+        The call is recorded as a probe; the email keeps its label, whatever the answer is.
         """
         try:
             settlement = await exchange.ask(permit, email, probe=True)
             self._report(settlement.run_over, settlement.notice)
-            await self._committer.commit(Answer(settlement.attempt))
+            await self._committer.commit(Answer(replace(settlement.attempt, kind=AskKind.PROBE)))
         finally:
             self._probing, self._probe = False, None
             self._probes += 1
