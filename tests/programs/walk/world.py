@@ -154,13 +154,16 @@ class World:
         return {name: pid for name, (pid, lives) in self._workers_named().items() if lives}
 
     def _workers_named(self) -> dict[str, tuple[int, bool]]:
-        """The process that each run names as its worker, and whether it lives, by the run's name."""
+        """The process that each run names as its worker, and whether it lives, by the run's name.
+
+        A run file with another ending than usual has it in its name: two that differ in nothing else are two runs.
+        """
         found = {}
         for path in self._files():
             with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
                 row = db.execute("SELECT worker_pid FROM run").fetchone()
                 if row and row[0]:
-                    found[path.stem] = (row[0], _is_worker(row[0]))
+                    found[path.stem if path.suffix == ".db" else path.name] = (row[0], _is_worker(row[0]))
         return found
 
     def _files(self) -> list[Path]:
