@@ -78,7 +78,7 @@ def test_what_is_in_force_is_shown_for_people_and_programs(run: Path, capsys: py
     assert told["version"] == builtin_task().version
     versions = told["versions"]
     assert isinstance(versions, list)
-    assert (versions[0]["labels"], versions[0]["active"]) == ({"1": 1}, True)
+    assert (versions[0]["labels"], versions[0]["in_force"]) == ({"1": 1}, True)
 
 
 def test_a_new_version_takes_effect_and_what_it_did_not_label_can_be_asked_again(

@@ -159,7 +159,7 @@ def _as_json(path: Path, versions: tuple[TaskVersion, ...], older: dict[str, int
             {
                 "version": version.task.version,
                 "name": version.task.name,
-                "active": version.active,
+                "in_force": version.active,
                 "since": version.since_at,
                 "by": version.by,
                 "labels": dict(version.labels),
