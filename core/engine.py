@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from core.runs.save import ExportOptions
     from core.runs.send import SentCommand
     from core.server_address import GROQ_ROOT, address_of, host_of, is_exposed, server_of
+    from core.sources.decoding import codec_of
     from core.sources.preview import Counted, Folder, Looked
     from core.sources.registry import known_formats
     from core.storage.file.connection import sqlite_version
@@ -83,10 +84,10 @@ __all__ = [
     "KeyCheck", "KeyPast", "KeyStore", "KeyView", "LaneForecast", "Looked", "Mix", "NewRunRequest", "NotifySetup",
     "Occasion", "OlderTexts", "Order", "Planned", "Price", "ReviewEmail", "Rule", "RunOptions", "RunReader",
     "RunningDryRun", "Search", "SentCommand", "SourceOptions", "SourcePreview", "TaskChoice", "Term", "address_of",
-    "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "commented",
-    "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed", "known_formats",
-    "known_suffixes", "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse", "plan",
-    "plausible_secret", "read_draft", "reask_messages", "request_fields", "server_of", "shares",
+    "allowed_answers", "changes", "checked_alias", "checked_organization", "choose_mix", "chosen_task", "codec_of",
+    "commented", "differences", "escaped", "first_of", "fits_lines", "fixed_chars", "host_of", "is_exposed",
+    "known_formats", "known_suffixes", "label_lines", "load_task", "messages", "noticed", "pack_messages", "parse",
+    "plan", "plausible_secret", "read_draft", "reask_messages", "request_fields", "server_of", "shares",
     "split_history", "sqlite_version", "task_to_json", "task_written", "template", "template_names", "view_by",
 ]  # fmt: skip
 
@@ -94,6 +95,7 @@ _LATE = {
     "core.runs.send": ("SentCommand",),
     "core.exports.columns": ("shares",),
     "core.exports.registry": ("known_suffixes",),
+    "core.sources.decoding": ("codec_of",),
     "core.sources.registry": ("known_formats",),
     "core.llm.packs": ("pack_messages", "request_fields"),
     "core.llm.task": (

@@ -90,14 +90,23 @@ def encoding_of(path: Path, wanted: str | None) -> Encoding:
     return Encoding("utf-8")
 
 
-def _codec(path: Path, wanted: str) -> str:
+def codec_of(wanted: str) -> codecs.CodecInfo:
+    """Return the codec of an encoding of text. Raises SourceError where ``wanted`` names none."""
     try:
         codec = codecs.lookup(wanted)
         "".encode(codec.name)
     except (LookupError, ValueError):
         raise SourceError(
-            f"{path}: --encoding {wanted!r} is no encoding of text. Usual ones are utf-8, utf-16, cp1252, latin-1."
+            f"--encoding {wanted!r} is no encoding of text. Usual ones are utf-8, utf-16, cp1252, latin-1."
         ) from None
+    return codec
+
+
+def _codec(path: Path, wanted: str) -> str:
+    try:
+        codec = codec_of(wanted)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
     return {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(codec.name, codec.name)
 
 

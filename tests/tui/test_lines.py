@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from textwrap import dedent
 from types import SimpleNamespace
@@ -41,15 +40,7 @@ from tui.commands.status import as_lines, progress_line
 from tui.text import plan, quality, record
 from tui.widgets.panes.worker import WorkerPane, resumed, worker_facts
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Clock times are those of UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 def at_work() -> Snapshot:

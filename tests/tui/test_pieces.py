@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from array import array
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -30,15 +28,7 @@ from tui.text.sent_messages import in_pack
 from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
 from tui.widgets.panes import keys, rate, recent, task
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Clock times are those of UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 def label(value: str, raw: float, share: Estimate | None = None) -> LabelFigures:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -101,13 +100,9 @@ def source_format(text: str) -> str:
 
 def encoding(text: str) -> str:
     """Return the name of an encoding of text."""
-    try:
-        "".encode(codecs.lookup(text).name)
-    except (LookupError, ValueError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no encoding of text. Usual ones are utf-8, utf-16, cp1252, latin-1"
-        ) from None
-    return text
+    from core.engine import codec_of  # noqa: PLC0415
+
+    return _readable(text, codec_of)
 
 
 def _readable(text: str, read: Callable[[str], object]) -> str:
