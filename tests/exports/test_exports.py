@@ -25,7 +25,7 @@ from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, tabl
 from core.exports.lines import _csv_lines
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
-from core.text import FORMULA, guarded
+from core.text import FORMULA, guarded, one_line
 
 LABELED = ExportRow(
     id="a/1.", label="1", label_name="work", model_label="1", human_label="", label_source="model", in_audit=0,
@@ -368,6 +368,7 @@ def test_a_hugging_face_folder_has_a_card_and_a_file_for_each_split(tmp_path: Pa
     assert "path: data/validation-*" in card
     assert "**The labels are simulated**" in card
     assert "| 1 | work |" in card
+    assert f"\n## Rubric\n\n    {one_line(table(*rows).facts.task.rubric)}\n\n## Columns\n\n`id`, " in card
     assert "/home/ada" not in card
     sides = {
         split: parquet.read_table(target / "data" / f"{split}-00000-of-00001.parquet").column("id").to_pylist()

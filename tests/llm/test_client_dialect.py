@@ -212,6 +212,22 @@ async def test_a_refusal_that_names_no_setting_is_none_of_a_setting(message: str
 
 
 @pytest.mark.asyncio
+async def test_a_refusal_of_another_field_leaves_every_setting() -> None:
+    """A server that names the messages as what is wrong refuses no setting."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"error": {"message": "Invalid value for messages", "param": "messages[0].role"}})
+
+    noted: list[str] = []
+    client = ChatClient(
+        SECRET, transport=httpx.MockTransport(answer), dialect=Dialect(plain=True, noted=noted.append)
+    )
+    with pytest.raises(RequestRefusedError):
+        await client.ask(ASKED, FULL)
+    assert noted == []
+
+
+@pytest.mark.asyncio
 async def test_what_was_refused_before_is_left_out_from_the_first_call_and_said() -> None:
     """A worker that is told what an earlier one learned pays no refused call, and says what it leaves out."""
     learned: dict[str, str] = {}
@@ -289,6 +305,12 @@ async def test_a_broken_stream_is_no_answer(body: bytes) -> None:
     client = ChatClient(SECRET, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
     with pytest.raises(ServerFailedError):
         await client.ask(ASKED, FULL)
+
+
+def test_words_with_which_a_stream_declines_are_joined() -> None:
+    """They come in pieces, as an answer does."""
+    pieces = [{"choices": [{"delta": {"refusal": words}}]} for words in ("I cannot ", None, "say.")]
+    assert read_reply(events(*pieces, "[DONE]"), {}, host="h").refusal == "I cannot say."
 
 
 def test_a_stream_whose_chunks_hold_choices_alone_is_read() -> None:

@@ -152,6 +152,35 @@ def test_another_model_drops_the_reasoning_settings_that_it_would_refuse() -> No
         with_model(task, " ")
 
 
+NUMBERS = {
+    "max_reasks": (2, 0, 10), "canaries": (60, 0, 60), "pack": (1, 1, 20), "truncate_at": (6_000, 100, 1_000_000),
+    "truncate_tail": (0, 0, 5_950), "model.temperature": (0.0, 0.0, 2.0), "model.max_completion_tokens": (256, 1, 100_000),
+    "model.timeout_s": (60.0, 1.0, 3_600.0), "model.seed": (None, 0, 2**31 - 1),
+}  # fmt: skip
+"""Every number of a task file: what it is where the file has none, the least and the most it may be."""
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_each_number_has_its_usual_value_and_its_bounds(load: Loader, key: str) -> None:
+    """The least and the most are taken, the next beyond them is refused with both of them in the sentence."""
+    usual, least, most = NUMBERS[key]
+    table, _, name = key.rpartition(".")
+
+    def read(task: Task) -> object:
+        return getattr(task.model if table else task, name)
+
+    def written(value: float) -> str:
+        return f"{MINIMAL}[model]\n{name} = {value}\n" if table else f"{name} = {value}\n{MINIMAL}"
+
+    assert read(load(MINIMAL)) == usual
+    for value in (least, most):
+        assert read(load(written(value))) == value
+    for beyond in (least - 1, most + 1):
+        with pytest.raises(TaskError) as caught:
+            load(written(beyond))
+        assert f"{key} is {beyond}. Give a number from {least:.0f} to {most:.0f}." in str(caught.value).replace(",", "")
+
+
 def test_settings_may_be_left_out_of_the_request(load: Loader) -> None:
     """TOML has no null: the word is omit."""
     text = MINIMAL + '[model]\ntemperature = "omit"\nreasoning_effort = "omit"\ninclude_reasoning = "omit"\n'

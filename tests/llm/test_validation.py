@@ -232,3 +232,16 @@ async def test_labels_of_any_characters_work(label: str) -> None:
 
     assert (await guard.judge(reply(label + "\n"))).label == label
     assert (await guard.judge(reply(label + label))).label is None
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_guardrails_changes_is_told_with_what_is_allowed() -> None:
+    """Where the package gives no reason of its own, the reason still says which answers there are."""
+    guard = AnswerGuard(("1", "0"), "^[01]$")
+
+    async def judged(_: str) -> str:
+        return "something else"
+
+    guard._guard = judged  # type: ignore[assignment]
+    verdict = await guard.judge(reply("2"))
+    assert verdict == Verdict(Outcome.INVALID, None, 'The answer "2" is not one of the allowed answers (1 or 0).')

@@ -78,7 +78,7 @@ def test_the_binding_limit_is_used_up(play: Play, limits: Limits, hours: float, 
 
 def test_headers_from_before_the_answer_do_no_harm(play: Play) -> None:
     """A server whose headers still count the whole reservation is understood as well."""
-    check(play([Server("org_1", TPM, headers="before")], ONE_KEY, 4), 4)
+    check(play([Server("org_1", TPM, headers="before")], ONE_KEY, 2.5), 2.5)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_headers_from_before_the_answer_do_no_harm(play: Play) -> None:
 )
 def test_headers_that_lie_are_seen_through(play: Play, lie: str, limits: Limits) -> None:
     """Always everything left, always nothing, or anything at all."""
-    hours = 5 if limits is TPM else 18
+    hours = 3 if limits is TPM else 18
     check(play([Server("org_1", limits, headers=lie)], ONE_KEY, hours), hours)
 
 
 @pytest.mark.parametrize("lie", some({lie: (lie,) for lie in ("full", "zero", "random")}, "random"))
 def test_headers_that_lie_are_seen_through_within_minutes(play: Play, lie: str) -> None:
-    """Also where a minute refills more than a true reading could be off by: nine tenths of the first half hour."""
-    check(play([Server("org_1", DEVELOPER, headers=lie)], ONE_KEY, 0.5), 0.5, efficiency=0.9)
+    """Also where a minute refills more than a true reading could be off by: nine tenths of the first quarter of an hour."""
+    check(play([Server("org_1", DEVELOPER, headers=lie)], ONE_KEY, 0.25), 0.25, efficiency=0.9)
 
 
 @pytest.mark.slow  # as in tests/virtual, which plays it with a whole worker
@@ -137,8 +137,8 @@ def test_another_program_that_no_header_shows_costs_refusals_but_no_labels(play:
 
 def test_stray_errors_cost_nothing_but_themselves(play: Play) -> None:
     """Three calls in a hundred fail: each counts against its email, none stops the others."""
-    night = play([Server("org_1", TPM, error_rate=0.03)], ONE_KEY, 4)
-    check(night, 4)
+    night = play([Server("org_1", TPM, error_rate=0.03)], ONE_KEY, 2.5)
+    check(night, 2.5)
     assert night.tallies[0].counted_failures >= 0.9 * night.tallies[0].failed
 
 
@@ -154,7 +154,7 @@ def test_an_outage_is_probed_rarely_and_ends_quickly(play: Play) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "hours"),
-    some({"RPM": (Limits(rpm=30), 0.4), "TPM": (TPM, 0.7), "developer": (DEVELOPER, 0.05)}, "TPM developer"),
+    some({"RPM": (Limits(rpm=30), 0.4), "TPM": (TPM, 0.4), "developer": (DEVELOPER, 0.05)}, "TPM developer"),
 )
 def test_two_workers_share_fairly_and_do_not_storm(play: Play, limits: Limits, hours: float) -> None:
     """Together they reach what one would, neither is starved, and they do not trip over each other."""

@@ -280,3 +280,10 @@ def test_whatever_csv_can_hold_comes_back(
     path = tmp_path_factory.mktemp("csv") / "any.csv"
     path.write_bytes(buffer.getvalue().encode())
     assert [(e.source_id, e.raw) for e in open_source(path)] == [(str(i), text) for i, text in rows]
+
+
+def test_a_header_longer_than_the_sample_tells_the_separator(source: Opener) -> None:
+    """The only row that is looked at counts, though it is cut off."""
+    names = ";".join(["id", "text", *(f"column {n} of a wide table" for n in range(9_000)), "a" * 300_000])
+    (email,) = source(f"{names}\n1;hello{';' * 9_001}\n")
+    assert (email.source_id, email.raw) == ("1", "hello")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from itertools import islice
 from pathlib import Path
 
@@ -87,3 +89,23 @@ def test_the_model_of_the_demo_misreads_one_kind_of_email() -> None:
     assert 0.1 < len(wrong) / len(emails) < 0.2
     assert all(f"@{COMPANY_DOMAIN}>" in email.raw.split("To: ")[0].split("From: ")[1] for email in wrong)
     assert [email for email, _ in emails[:50]] == list(demo_emails(50))
+
+
+def test_letters_from_work_are_written_on_workdays() -> None:
+    """On workdays and in office hours by far; other letters come on weekends, too."""
+    moments: dict[str, list[datetime]] = {"1": [], "0": []}
+    for email, label in labeled_demo_emails(400):
+        date = re.search(r"^Date: (.+)$", email.raw, re.MULTILINE)
+        if date and "Re:" not in email.raw and (sent := _moment(date[1])):
+            moments.setdefault(label, []).append(sent)
+    at_work = [sent.weekday() < 5 and 8 <= sent.hour < 17 for sent in moments["1"]]
+    assert len(at_work) > 100
+    assert sum(at_work) > 0.9 * len(at_work)
+    assert any(sent.weekday() > 4 for sent in moments["0"])
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return None

@@ -151,6 +151,14 @@ def test_an_apple_mail_file_is_read_without_its_frame(tmp_path: Path) -> None:
     assert email.raw == MAIL
 
 
+@pytest.mark.parametrize("first", ["no number", "9" * 5_000])
+def test_an_apple_mail_file_without_a_length_is_read_whole(first: str, tmp_path: Path) -> None:
+    """Whatever its first line holds, it stops no import."""
+    write(tmp_path, {"1.emlx": f"{first}\n{MAIL}"})
+    (email,) = open_source(tmp_path)
+    assert email.raw == f"{first}\n{MAIL}"
+
+
 def test_columns_of_tables_in_a_folder_are_kept(tmp_path: Path) -> None:
     """Under their own names, whatever file they come from."""
     write(tmp_path, {"a.csv": "id,text,team\n1,x,red\n", "b.jsonl": json.dumps({"text": "y", "stars": 5})})

@@ -16,6 +16,7 @@ import zipfile
 from collections import deque
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -474,3 +475,37 @@ def test_how_many_texts_are_expected_follows_from_size_and_what_was_read(tmp_pat
     packed = open_source(tmp_path / "mail.db")
     deque(packed, maxlen=0)
     assert packed.expected() is None
+
+
+def test_a_code_page_is_guessed_where_its_letters_begin(tmp_path: Path) -> None:
+    """Also behind most of a megabyte of plain English."""
+    words = "Привет как дела сегодня вечером"
+    lines = ["id,text", *(f"{n},{'some text in plain English ' * 900}" for n in range(40)), f"last,{words}"]
+    path = tmp_path / "late.csv"
+    path.write_bytes("\n".join(lines).encode("cp1251"))
+    assert 900_000 < path.stat().st_size < 1_048_576
+    assert deque(texts(open_source(path)), maxlen=1).pop() == ("last", words)
+
+
+def test_several_files_expect_what_their_sizes_tell(tmp_path: Path) -> None:
+    """Together; where one of them is packed in a database it is not known."""
+    for name in ("a", "b"):
+        rows = "".join(f'{n},"some text of a review, number {n}"\n' for n in range(500))
+        (tmp_path / f"{name}.csv").write_text("id,text\n" + rows)
+    source = open_source([tmp_path / "a.csv", tmp_path / "b.csv"])
+    next(iter(source))
+    assert source.expected() == pytest.approx(1_000, rel=0.1)
+    with closing(sqlite3.connect(tmp_path / "mail.db")) as db, db:
+        db.execute("CREATE TABLE mail(id, text)")
+        db.execute("INSERT INTO mail VALUES (1, 'a')")
+    mixed = open_source([tmp_path / "a.csv", tmp_path / "mail.db"])
+    next(iter(mixed))
+    assert mixed.expected() is None
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["terminal", "closed"])
+def test_standard_input_that_nothing_is_piped_into_is_refused(closed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal is not read until somebody ends it, and one that is closed is no error of the program's."""
+    monkeypatch.setattr(sys, "stdin", None if closed else SimpleNamespace(isatty=lambda: True))
+    with pytest.raises(SourceError, match="pipe the texts in"):
+        open_source(Path("-"))
