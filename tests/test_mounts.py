@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 
@@ -158,3 +159,14 @@ def test_where_nothing_can_be_found_out_nothing_is_refused(tmp_path: Path, monke
     assert network_disk_refusal(tmp_path / "run.db", {}) == ""
     (tmp_path / "none").write_text("nonsense\n")
     assert network_disk_refusal(tmp_path / "run.db", {}) == ""
+
+
+@pytest.mark.parametrize(("system", "kinds"), [("Darwin", ["apfs", "apfs", "smbfs", "nfs"]), ("FreeBSD", [])])
+def test_the_mount_command_is_asked_on_macos_alone(
+    system: str, kinds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no table of mounts; elsewhere no program is started, and every disk counts as a disk."""
+    monkeypatch.setattr(mounts, "_MOUNTINFO", tmp_path / "none")
+    monkeypatch.setattr(mounts.platform, "system", lambda: system)
+    monkeypatch.setattr(mounts.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=MACOS.encode()))
+    assert [mount.kind for mount in mounts._mounts()] == kinds

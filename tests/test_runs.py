@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,16 +14,18 @@ from core.commands.catalog import ChooseLane, Pause
 from core.commands.review import WithdrawReview
 from core.engine import Engine
 from core.errors import UsageError
+from core.model import Task
+from core.quota.forecast.plans import price_of
 from core.runs.listing import summarize
-from core.runs.plan import Asking
+from core.runs.plan import Asking, Planned, Texts, plan_run
 from core.runs.quality import read_gold
 from core.runs.requests import _task_files
 from core.runs.save import export_run
 from core.settings import Settings
 from core.storage.writing.intake import LISTED_CHANGED
-from tests.conftest import MakeRun
+from tests.conftest import NOW, MakeRun
 from tui.cli import main
-from tui.commands import running
+from tui.commands import running, watch
 
 BEYOND_NUMBERS = "What is not a number cannot be put right"
 
@@ -176,3 +179,36 @@ def test_a_lane_is_said_with_what_was_chosen_of_its_batches(command: ChooseLane,
     run = SimpleNamespace(name="r", by="ana", worker=None, store=store, now=0.0)
     assert command.apply(run).sentence == said  # type: ignore[arg-type]
     assert events == [f"{said} (by ana)"]
+
+
+def test_a_plan_costs_what_its_tokens_are_priced_at(settings: Settings, task: Task) -> None:
+    """By the table of prices; for a model that has none the money is unknown."""
+    texts = Texts(emails=1_000, distinct=800, mean_chars=900.0)
+
+    def planned(model: str) -> Planned:
+        asked = replace(task, model=replace(task.model, model=model))
+        return plan_run(settings, asked, texts, base_url=None, plan_name="developer", organizations=2, now=NOW)
+
+    found = planned("openai/gpt-oss-20b")
+    price = price_of("openai/gpt-oss-20b")
+    assert price is not None
+    assert found.money == pytest.approx(
+        price.of(found.prompt_tokens, found.cached_tokens, found.completion_tokens), rel=1e-4
+    )
+    assert planned("nobody/knows").money is None
+
+
+def test_work_of_another_process_is_shown_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look every half second; the exit code is that of how the worker left the run."""
+    alive = [True, True, False]
+    shown: list[object] = []
+    monkeypatch.setattr(running.time, "sleep", shown.append)
+    monkeypatch.setattr(running, "_progress", lambda _: lambda: shown.append("a line"))
+    monkeypatch.setattr(watch, "code_of", lambda _: 7)
+
+    def snapshot(_: float) -> SimpleNamespace:
+        return SimpleNamespace(worker=SimpleNamespace(alive=alive.pop(0)))
+
+    engine = SimpleNamespace(view=lambda _: nullcontext(SimpleNamespace(snapshot=snapshot)))
+    assert running._follow(engine, Path("run.db")) == 7  # type: ignore[arg-type]
+    assert shown == ["a line", 0.5, "a line", 0.5]

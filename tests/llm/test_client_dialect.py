@@ -216,12 +216,12 @@ async def test_a_refusal_of_another_field_leaves_every_setting() -> None:
     """A server that names the messages as what is wrong refuses no setting."""
 
     def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(400, json={"error": {"message": "Invalid value for messages", "param": "messages[0].role"}})
+        return httpx.Response(
+            400, json={"error": {"message": "Invalid value for messages", "param": "messages[0].role"}}
+        )
 
     noted: list[str] = []
-    client = ChatClient(
-        SECRET, transport=httpx.MockTransport(answer), dialect=Dialect(plain=True, noted=noted.append)
-    )
+    client = ChatClient(SECRET, transport=httpx.MockTransport(answer), dialect=Dialect(plain=True, noted=noted.append))
     with pytest.raises(RequestRefusedError):
         await client.ask(ASKED, FULL)
     assert noted == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,14 @@ from core.model import AskKind, Attempt, Outcome, Settled, Task
 from core.quality.audit import Audit, judge
 from core.storage.file.lock import RunLock
 from core.storage.reading import reviews
-from core.storage.reading.reviews import labels_of_versions, numbers_by_content, numbers_of, read_audit, review_emails
+from core.storage.reading.reviews import (
+    asked_in_version,
+    labels_of_versions,
+    numbers_by_content,
+    numbers_of,
+    read_audit,
+    review_emails,
+)
 from core.storage.writing.check import check_run
 from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.settle import Answer
@@ -204,3 +213,39 @@ def test_as_many_texts_are_asked_again_as_a_run_of_that_size_can_bear(texts: int
         db.execute("CREATE TABLE email (content_hash TEXT)")
         db.executemany("INSERT INTO email VALUES (?)", [(str(number % texts),) for number in range(texts + 500)])
         assert reviews._canaries_of(db, task, ("1", "0"))()._count == count
+
+
+def test_texts_asked_in_a_version_are_labels_of_the_model_and_failures(run: Path) -> None:
+    """A copy was not asked about, a person's label is none of the model's, and other versions do not count."""
+    answer(run, ReviewAnswer(5, "anna", "0"))
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        store.fail(6, "no label", reasks=0, now=NOW)
+    with closing(sqlite3.connect(run)) as db:
+        assert asked_in_version(db) == 3 + 1
+        db.execute("UPDATE total SET name = replace(name, ':v1:', ':v0:')")
+        assert asked_in_version(db) == 1
+
+
+def test_watches_begin_with_what_the_run_file_holds(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each label with the model and the build that gave it, in the order of time; skipped emails are expected, too."""
+    with RunLock(run) as lock, Store.open(run, lock) as store:
+        attempt = Attempt(
+            5, 1, AskKind.ASK, "key", "org", "m", store.task_version, NOW + 1, 0.25, Outcome.ANSWERED, "1"
+        )
+        attempt = replace(attempt, reply_model="m-2024", system_fingerprint="fp_7")
+        store.commit([Answer(attempt, Settled(5, 0, "1"))], now=NOW + 1)
+        store.fail(6, "no label", reasks=0, now=NOW + 2)
+    seen: list[object] = []
+    monkeypatch.setattr(reviews, "emails_of", lambda _: 2_999)
+    monkeypatch.setattr(reviews, "total", lambda _, name: int(name == "state:skipped"))
+    monkeypatch.setattr(reviews, "WatchSet", lambda labels, **known: SimpleNamespace(labels=labels, **known))
+    monkeypatch.setattr(reviews, "replayed", lambda *found: seen.extend(found))
+    with closing(sqlite3.connect(run)) as db:
+        reviews.watches_of(db, run)
+    watches, before, asks, dismissed = seen
+    assert (watches.labels, watches.expected, watches.shuffled, dismissed) == (["1", "0"], 3_000, False, [])  # type: ignore[attr-defined]
+    assert [(ask.label, ask.failed, ask.model, ask.fingerprint, ask.latency_s) for _, ask in asks] == [  # type: ignore[attr-defined]
+        ("1", False, "", "", 0.1), ("1", False, "", "", 0.1), ("0", False, "", "", 0.1),
+        ("1", False, "m-2024", "fp_7", 0.25),
+    ]  # fmt: skip
+    assert set(before.values()) == {0}  # type: ignore[attr-defined]

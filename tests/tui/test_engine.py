@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.engine import Engine
-from core.errors import LabeltuiError
+from core.errors import LabeltuiError, SourceError
 from core.model import KeyState
 from core.settings import Settings
+from core.sources.source import ID_TAKEN
 from tests.conftest import MakeRun
 from tui.app import LabeltuiApp
 from tui.screens.emails.list import EmailsScreen
@@ -68,3 +69,17 @@ async def test_a_label_by_hand_reaches_the_run_file(settings: Settings, make_run
     record = view.record(1)
     view.close()
     assert (record.row.label, record.row.label_source) == ("0", "human")
+
+
+def test_a_source_is_looked_at_and_counted_by_the_columns_that_are_named(settings: Settings, tmp_path: Path) -> None:
+    """Either may be left to the columns that look right."""
+    source = tmp_path / "mail.csv"
+    source.write_text("key,id,words,text\na,1,hello there,one\na,2,,two\n", "utf-8")
+    engine = Engine(settings)
+    for columns, skipped in {("", ""): (), ("words", ""): (), ("", "key"): ((ID_TAKEN, 1),)}.items():
+        assert engine.count(str(source), *columns, lambda: True).skipped == skipped
+    for columns in (("nowhere", ""), ("", "nowhere")):
+        with pytest.raises(SourceError, match="nowhere"):
+            engine.count(str(source), *columns, lambda: True)
+    looked = [engine.look_at(str(source), text, by) for text, by in (("", ""), ("words", ""), ("", "key"))]
+    assert [(each.text, each.id) for each in looked] == [("text", "id"), ("words", "id"), ("text", "key")]
