@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from core.model.value import value
 
 
 class AskKind(StrEnum):
@@ -47,7 +48,7 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ChatMessage:
     """Hold one message of a conversation: ``role`` is system, user or assistant."""
 
@@ -55,7 +56,7 @@ class ChatMessage:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Usage:
     """Hold tokens that a call reported. ``cached_tokens`` of the prompt do not count against limits.
 
@@ -73,7 +74,7 @@ class Usage:
         return max(0, self.prompt_tokens - self.cached_tokens) + self.completion_tokens
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """Hold what came back with status 200: text, usage and the headers (names in lower case).
 
@@ -93,7 +94,7 @@ class Reply:
     logprobs: tuple[tuple[bytes, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """Hold the verdict on a raw answer: the accepted ``label``, or why there is none.
 
@@ -105,7 +106,7 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PendingEmail:
     """Hold a pending email, with the answers that an interrupted conversation about it already got.
 
@@ -128,7 +129,7 @@ class PendingEmail:
     answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PackPlace:
     """Hold an email's place in a pack: ``position`` from 1, of ``size`` emails.
 
@@ -142,7 +143,7 @@ class PackPlace:
     answer: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """Hold one call, as the run file keeps it. ``n`` counts the calls of one email from 1.
 
@@ -171,7 +172,7 @@ class Attempt:
     label_probability: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settled:
     """Hold what settles an email: a label, or a failure with its reason. Exactly one of both is set."""
 

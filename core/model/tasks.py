@@ -73,6 +73,10 @@ class Task:
     truncate_by: str = "characters"
     quoted: str = "keep"
 
+    def __hash__(self) -> int:
+        """Return the hash of the version, which stands for the rest: of equal tasks it is equal."""
+        return hash(self.version)
+
     def name_of(self, value: str) -> str:
         """Return the short name of a label's value, or the value itself where the task does not know it."""
         return next((label.name for label in self.labels if label.value == value), value)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.model.value import value
 from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.intervals import log_hypergeometric_tail
 from core.quality.packing import FALSE_ALARMS_PER_100_RUNS as PACKS_FALSE_ALARMS
@@ -418,7 +419,7 @@ def _log_beta_ratio(a: float, b: float, length: int) -> float:
     return math.lgamma(b + length) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + length)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ask:
     """Hold one settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty.
 

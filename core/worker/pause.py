@@ -76,9 +76,6 @@ def failures_in_a_row(failures: Sequence[str]) -> str:
     )
 
 
-_NO_BUDGET = Budget()
-
-
 class Pause:
     """Hold a pause: ``reason`` is why no new call goes out, or nothing; ``began`` is called whenever it was set.
 
@@ -104,6 +101,7 @@ class Pause:
         self._began = began
         self._hint = hint
         self._budget = store.budget()
+        self._capped = self._budget != Budget()
         self._failures: list[str] = []
 
     def begin(self, reason: str) -> None:
@@ -126,7 +124,7 @@ class Pause:
     def allow(self, budget: Budget) -> None:
         """Let the run spend so much from now on."""
         self._store.set_budget(budget, now=self._clock())
-        self._budget = budget
+        self._budget, self._capped = budget, budget != Budget()
 
     def over_budget(self, out: tuple[float, float], batches: tuple[float, float] = NOTHING_OUT) -> bool:
         """Return whether the run has spent what it may, with tokens that calls and open batches may still take.
@@ -134,7 +132,7 @@ class Pause:
         Of both the second number is the tokens of answers among them. If so, the run is paused; while calls or batches
         are out it only waits, since they may take less.
         """
-        if self._budget == _NO_BUDGET or not self._store.pending_count:
+        if not self._capped or not self._store.pending_count:
             return False
         reason = self.why_over_budget(out, batches)
         if reason and not out[0] and not batches[0]:
@@ -143,7 +141,7 @@ class Pause:
 
     def why_over_budget(self, out: tuple[float, float], batches: tuple[float, float]) -> str:
         """Return why the run may not spend so much more, or an empty string."""
-        if self._budget == _NO_BUDGET:
+        if not self._capped:
             return ""
         prompt, completion, worked_s = self._store.spent()
         spent = Spent(prompt, completion, worked_s, *out, *self._store.batch_spent(), *batches)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
 
 from core.errors import CallError, KeyRefusedError, PlaceLostError, Remedy, TooLargeError
 from core.llm.answers import label_probability
@@ -32,11 +32,10 @@ from core.model import (
     Task,
     Verdict,
 )
+from core.model.value import value
 from core.storage.writing.store import Answer
 from core.worker.pacer import AnyPacer, Permit
 from core.worker.retries import Fault, RetryPolicy
-
-T = TypeVar("T")
 
 FAILURE_CHARS = 300
 """A failure quotes a server with at most so many characters."""
@@ -75,7 +74,7 @@ class Loads(Protocol):
         """Make it ready."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answered:
     """Hold what one call came to: the reply, and the verdict on it.
 
@@ -129,8 +128,10 @@ class LocalFleet:
     async def ask(self, permit: Permit, conversation: tuple[ChatMessage, ...], settings: ModelSettings) -> Answered:
         """Make one call and judge the reply."""
         reply = await self._client_of(permit).ask(conversation, settings)
-        verdict, judged_s = await _timed(self._guard.judge(reply))
-        return Answered(reply, verdict, judged_s=judged_s)
+        now = asyncio.get_running_loop().time
+        answered_at = now()
+        verdict = await self._guard.judge(reply)
+        return Answered(reply, verdict, judged_s=now() - answered_at)
 
     def most(self) -> int:
         """Return no bound: the pacer has one."""
@@ -155,15 +156,10 @@ class LocalFleet:
     ) -> Answered:
         """Make one call and judge the answer to each email."""
         reply = await self._client_of(permit).ask(conversation, settings, form=form)
-        parts, judged_s = await _timed(judged_parts(self._guard, reply, size))
-        return Answered(reply, parts[0][1], parts, judged_s)
-
-
-async def _timed(result: Awaitable[T]) -> tuple[T, float]:
-    """Return what is awaited, and the seconds that it took."""
-    now = asyncio.get_running_loop().time
-    began_at = now()
-    return await result, now() - began_at
+        now = asyncio.get_running_loop().time
+        answered_at = now()
+        parts = await judged_parts(self._guard, reply, size)
+        return Answered(reply, parts[0][1], parts, now() - answered_at)
 
 
 async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Reply, Verdict], ...]:
@@ -176,7 +172,7 @@ async def judged_parts(guard: Judges, reply: Reply, size: int) -> tuple[tuple[Re
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Question:
     """Hold one question as it was put: about which email, with which key, when, and how long it took."""
 
@@ -188,7 +184,7 @@ class Question:
     lane: str = "live"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settlement:
     """Hold what one question came to: the attempt, and a ``label``, a ``failure`` or neither.
 

@@ -20,6 +20,7 @@ from core.model import AskKind, Attempt, Outcome, Settled, orders_among
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
 from core.storage.reading.reader import RunReader
+from core.storage.writing.check import check_run
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 
@@ -154,6 +155,31 @@ def test_without_dedupe_copies_stay_in_line(make_run: MakeRun, opened: Open) -> 
     """``dedupe`` off asks about each email."""
     path = make_run(["a", "a"], dedupe=False)
     assert opened(path).commit([labeled(1)], now=NOW) == 1
+
+
+@pytest.mark.parametrize("dedupe", [True, False])
+def test_answers_committed_together_leave_what_they_leave_one_by_one(
+    make_run: MakeRun, opened: Open, *, dedupe: bool
+) -> None:
+    """Copies, second answers, a person's label and answers of an older task come out the same in one transaction."""
+    texts = ["a", "b", "a", "b", "c", "d", "a", "e", "f"]
+    old = replace(labeled(8, "0"), attempt=replace(attempt(8, answer="0"), task_version="v0"))
+    answers = [labeled(1, "0"), labeled(2), labeled(4, "0"), labeled(5, "0"), labeled(5), labeled(6), old, labeled(9)]
+    left = []
+    for name, step in (("together", len(answers)), ("in turn", 1)):
+        path = make_run(texts, dedupe=dedupe, name=name)
+        store = opened(path)
+        store.label_by_person(6, "0", annotator="ada", note="", now=NOW)
+        store.commit([failed(9)], now=NOW)
+        settled = sum(store.commit(answers[at : at + step], now=NOW) for at in range(0, len(answers), step))
+        with closing(sqlite3.connect(path)) as db:
+            emails = db.execute("SELECT state, label, label_source, reasks, failure FROM email ORDER BY id").fetchall()
+            labels = db.execute(
+                "SELECT email_id, value, source, task_version, attempt_id FROM label ORDER BY email_id, id"
+            ).fetchall()
+        assert kept_totals(path) == recount(path)
+        left.append((settled, emails, labels))
+    assert left[0] == left[1]
 
 
 def test_a_failure_fails_its_copies_too(make_run: MakeRun, opened: Open) -> None:
@@ -308,7 +334,11 @@ def test_the_shuffled_order_is_a_permutation_that_its_seed_repeats(make_run: Mak
 
 _histories = count()
 _moves = st.lists(
-    st.tuples(st.sampled_from(["label", "fail", "person", "retry", "reask"]), st.integers(1, 6), st.sampled_from("01")),
+    st.tuples(
+        st.sampled_from(["label", "labels", "fail", "person", "retry", "reask"]),
+        st.integers(1, 6),
+        st.sampled_from("01"),
+    ),
     max_size=25,
 )
 
@@ -323,6 +353,8 @@ def test_totals_agree_with_the_rows_after_any_history(moves: list[tuple[str, int
         for kind, email_id, value in moves:
             if kind == "label":
                 store.commit([labeled(email_id, value)], now=NOW)
+            elif kind == "labels":
+                store.commit([labeled(each, value) for each in range(email_id, 7)], now=NOW)
             elif kind == "fail":
                 store.commit([failed(email_id)], now=NOW)
             elif kind == "person":
@@ -332,6 +364,7 @@ def test_totals_agree_with_the_rows_after_any_history(moves: list[tuple[str, int
             else:
                 store.commit([Answer(attempt(email_id, outcome=Outcome.INVALID, answer="?"))], now=NOW)
         assert kept_totals(path) == recount(path)
+        assert check_run(path).findings == ()
         with closing(sqlite3.connect(path)) as db:
             first = db.execute("SELECT min(position) FROM email WHERE state = 'pending'").fetchone()[0]
             cursor = db.execute("SELECT cursor FROM run").fetchone()[0]

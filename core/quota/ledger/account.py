@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.model import Dimension, WindowStatus
+from core.model.value import value
 from core.quota.ledger.bucket import DISBELIEF_S, Bucket
 from core.quota.ledger.levels import SOURCE_HEADERS, SOURCE_OPERATOR, SOURCE_REFUSAL, Level, window_status
 from core.quota.ledger.replies import (
@@ -35,7 +36,7 @@ class Bench:
     since_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Opening:
     """Hold when a call fits: ``at`` (``inf`` for never) and the dimension it waits for, empty where it fits now."""
 
@@ -44,7 +45,7 @@ class Opening:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reservation:
     """Hold room taken for one call, with the account's counters at that time."""
 

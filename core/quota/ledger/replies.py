@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from core.model import Dimension
+from core.model.value import value
 
 LONGEST_WAIT_S = 86_400.0
 """No bucket takes longer than a day to refill, so no stated wait may be longer."""
@@ -91,7 +92,7 @@ _WINDOW_CODE = re.compile(r"\(([A-Z]{2,6})\)\s*:?\s*Limit")
 _WINDOW_WORDS = re.compile(r"\bon (requests|tokens) per (minute|day)\b")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reading:
     """Hold one window as headers show it: ``remaining`` of ``limit`` units."""
 
@@ -207,7 +208,7 @@ def _span_s(value: str | None, now: float) -> float | None:
     if value is None or not value.strip() or len(value) > _LONGEST_HEADER:
         return None
     value = value.strip()
-    number = _number(value)
+    number = _number(value) if value[-1].isdecimal() or value[-1] == "." else None
     if number is not None:
         if number >= _EPOCH_MS:
             return number / 1000 - now
@@ -245,7 +246,7 @@ def readings(
     minute; requests are those of a day or a minute as ``requests_per_day`` says of the server. Where that is unknown,
     they are those of a day, unless the reset time can only belong to a minute. ``now``: seconds since the epoch.
     """
-    found: list[Reading] = []
+    found: dict[Dimension, Reading] = {}
     for named_limit, named_remaining, named_reset, told in _WINDOWS:
         if named_limit not in headers and named_remaining not in headers:
             continue
@@ -259,11 +260,10 @@ def readings(
         if dimension is None:
             per_day = requests_per_day
             if per_day is None:
-                per_day = not _refills_in_minutes(limit, remaining, _span_s(headers.get(named_reset), now))
+                per_day = not _refills_in_minutes(limit, remaining, headers.get(named_reset), now)
             dimension = Dimension.RPD if per_day else Dimension.RPM
-        if dimension not in [each.dimension for each in found]:
-            found.append(Reading(dimension, limit, remaining))
-    return tuple(found)
+        found.setdefault(dimension, Reading(dimension, limit, remaining))
+    return tuple(found.values())
 
 
 def rate_limit_text(message: str, now: float | None = None) -> RateLimitText | None:
@@ -333,10 +333,11 @@ def told_rate(text: RateLimitText) -> float | None:
     return over / text.try_again_s if over > 0 else None
 
 
-def _refills_in_minutes(limit: float | None, remaining: float | None, reset_s: float | None) -> bool:
-    if limit is None or remaining is None or reset_s is None or limit - remaining < 1 or reset_s <= 0:
+def _refills_in_minutes(limit: float | None, remaining: float | None, reset: str | None, now: float) -> bool:
+    if limit is None or remaining is None or limit - remaining < 1:
         return False
-    return reset_s * limit / (limit - remaining) < _ABOUT_A_MINUTE_S
+    reset_s = _span_s(reset, now)
+    return reset_s is not None and 0 < reset_s * limit / (limit - remaining) < _ABOUT_A_MINUTE_S
 
 
 def _dimension(message: str) -> Dimension | None:

@@ -25,7 +25,7 @@ from core.quota.pacing.estimates import Estimator
 from core.quota.pacing.failures import Consequences
 from core.quota.pacing.grants import Candidate, Consequence, Grant, Never, NoKeys
 from core.quota.pacing.pool import PATIENCE_MS, KeyPool
-from core.quota.pacing.scheduler import Decision, Need, Passed, TooLargeForAll, Use, choose, jittered
+from core.quota.pacing.scheduler import Decision, Need, Passed, TooLargeForAll, Use, choose, decide, jittered
 
 __all__ = ["Broker", "Candidate", "Consequence", "Grant", "Never", "NoKeys"]
 
@@ -72,6 +72,7 @@ class Broker:
         self.lane = tier or "live"
         self.model = tier_model(model, tier)
         self._store = store
+        self._requests_per_day = store.requests_per_day
         self._clock = clock
         self._rng = rng
         self._ledger = Ledger()
@@ -110,9 +111,11 @@ class Broker:
             return NoKeys(self._pool.why_none())
         if not candidates:
             return Wait(None, "", "", "the queue is empty")
-        decision = self._decide((candidates[0],), now, alone=True)
-        if decision is None:
-            decision = self._decide(islice(candidates, LOOK_AHEAD), now, alone=False)
+        first, decision = candidates[0], None
+        if self._consequences.may_ask(first.email_id, now):
+            decision = decide(self._need(first), self._pool.open_orgs, now)
+        if decision is None or isinstance(decision, Wait):
+            decision = self._decide(islice(candidates, LOOK_AHEAD), now)
         if decision is None:
             until_at = self._consequences.earliest_retry(each.email_id for each in candidates[:LOOK_AHEAD])
             return Wait(until_at, "", "", "everything in the queue rests after an error")
@@ -127,7 +130,7 @@ class Broker:
         cost = float(usage.counted) if reported else grant.estimate.cost
         account = self._ledger.account(grant.reservation.organization, self.model)
         moved = account.organization != grant.slot.organization  # then its headers do not speak of this account
-        shown = () if moved else readings(headers, now, requests_per_day=self._store.requests_per_day)
+        shown = () if moved else readings(headers, now, requests_per_day=self._requests_per_day)
         self._ledger.settle(grant.reservation, cost, shown, now, proven=reported)
         if not usage.estimated:
             self._estimator.learn(grant.prompt_chars, usage, grant.texts)
@@ -258,16 +261,14 @@ class Broker:
     def _tight_calls(self) -> float:
         return float(_TIGHT_CALLS * (self._sync.peers + 1))
 
-    def _decide(self, candidates: Iterable[Candidate], now: float, *, alone: bool) -> Decision | None:
-        """Return a decision about these; None where all of them rest, or (``alone``) others have to be looked at."""
+    def _decide(self, candidates: Iterable[Candidate], now: float) -> Decision | None:
+        """Return a decision about these; None where all of them rest."""
         may_ask = self._consequences.may_ask
         needs = (self._need(candidate) for candidate in candidates if may_ask(candidate.email_id, now))
         first = next(needs, None)
         if first is None:
             return None
         decision, overtaken = choose(chain((first,), needs), self._pool.open_orgs, self._passed, now)
-        if alone and isinstance(decision, Wait):
-            return None
         if isinstance(decision, Use):
             self._note_overtaken(overtaken, now)
         return decision
@@ -305,7 +306,7 @@ class Broker:
         """Decide again on the newest levels in a transaction: little is left, and other workers spend it too."""
         try:
             with self._store.database.patience(PATIENCE_MS), self._sync.exclusive(now):
-                again = self._decide(islice(candidates, LOOK_AHEAD), now, alone=False)
+                again = self._decide(islice(candidates, LOOK_AHEAD), now)
                 if isinstance(again, Use):
                     return self._grant(again, now)
         except QuotaFileError as error:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 
 from core.model import Usage
+from core.model.value import value
 
 _PRIOR_SLOPE = 250.0  # tokens for 1,000 characters
 _PRIOR_SLOPE_SPREAD = 60.0
@@ -29,7 +29,7 @@ _SPREADS = 3.0
 _SPREAD_OF_MEAN_DEVIATION = 1.2533
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Estimate:
     """Hold tokens that one call is expected to take.
 

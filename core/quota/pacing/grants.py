@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.model.value import value
 from core.quota.keys.store import Secret
 from core.quota.ledger.account import Reservation
 from core.quota.pacing.estimates import Estimate
 from core.quota.pacing.scheduler import KeySlot, Organization
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Candidate:
     """Hold an email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
 
@@ -25,7 +26,7 @@ class Candidate:
     completion: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Grant:
     """Leave to make one call now. Exactly one of ``answered``, ``failed`` and ``cancelled`` must follow."""
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.model import Dimension, Wait
+from core.model.value import value
 from core.quota.keys.store import Secret
 from core.quota.ledger.account import Account
 from core.quota.pacing.concurrency import Concurrency, Room
@@ -93,7 +94,7 @@ class Organization:
         return min(most, out + self.room.left)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Need:
     """Hold what one email's call takes, and the organizations that have refused it as too large."""
 
@@ -121,7 +122,7 @@ class Passed:
         return self.times >= PASSED_OVER_MOST or now - self.since_at >= PASSED_OVER_S
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Use:
     """Ask about this email with this key, now: it is one of ``most`` calls that may be in flight."""
 

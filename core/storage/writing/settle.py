@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.model import Attempt, Settled
+from core.model.value import value
 from core.quality.canaries import CanaryAnswer
 from core.quality.packing import ControlAnswer
 from core.storage.file.rows import BECOMES_LABELED, BY_MODEL, current_label, slice_of
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """Hold one call and, where it settles the email, how; or what a canary was answered.
 
@@ -41,27 +42,81 @@ def commit(
     Of a call that was out when another version of the task was activated, a label counts, for this email alone;
     where there is none, the email is asked anew.
     """
-    settled = failed = 0
-    packs: dict[str, int] = {}
-    for answer in answers:
-        attempt_id = add_attempt(db, answer.attempt, epoch, packs)
+    numbered = list(zip(answers, add_attempts(db, [answer.attempt for answer in answers], epoch), strict=True))
+    for answer, attempt_id in numbered:
         if answer.canary is not None:
             _add_canary(db, answer.canary, answer.attempt.task_version, attempt_id, now=now)
         if answer.control is not None:
             _add_control(db, answer.control, answer.attempt.task_version, attempt_id, now=now)
+    labeled = _label_unlabeled(db, numbered, task_version if dedupe else None, now=now)
+    settled, failed = len(labeled), 0
+    for answer, attempt_id in numbered:
         if answer.settled is None:
             continue
         active = answer.attempt.task_version == task_version
-        if answer.settled.label is not None:
+        if answer.settled.label is None:
+            failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=dedupe) if active else 0
+        elif attempt_id in labeled:
+            settled += copy_label(db, labeled[attempt_id], answer.settled.label, attempt_id, task_version, now)
+        else:
             settled += label_by_model(db, answer.settled, answer.attempt, attempt_id, now=now, dedupe=dedupe and active)
-        elif active:
-            failed += fail(db, answer.settled, answer.attempt.key_alias, now=now, dedupe=dedupe)
     calls = sum(answer.attempt.pack is None or answer.attempt.pack.position == 1 for answer in answers)
     book_pace(db, now, labeled=settled, failed=failed, calls=calls)
     if settled or failed:
         advance_cursor(db)
     db.execute("UPDATE run SET heartbeat_at = max(coalesce(heartbeat_at, 0), ?)", (now,))
     return settled + failed
+
+
+_UNLABELED = (
+    "SELECT e.id, e.content_hash, t.id FROM email AS e JOIN email AS t ON {same} AND +t.state = 'pending'"
+    " WHERE e.id IN (SELECT value FROM json_each(?)) AND +e.state = 'pending' AND e.label_source IS NULL"
+    f" AND NOT EXISTS (SELECT 1 FROM label WHERE email_id = e.id AND {BY_MODEL})"
+)
+"""Pending emails that have no label, each with itself and the pending copies of its text. The signs keep SQLite from
+reading all pending emails."""
+_ALONE, _WITH_COPIES = (
+    _UNLABELED.format(same=same) for same in ("t.id = e.id", "t.content_hash = e.content_hash")
+)  # fmt: skip
+
+
+def _label_unlabeled(
+    db: sqlite3.Connection, numbered: Sequence[tuple[Answer, int]], shared: str | None, *, now: float
+) -> dict[int, list[int]]:
+    """Label the pending emails of these answers that have no label, each statement run once for all of them.
+
+    Return by attempt, for each email labeled here, the pending copies that are to have its label: where the answer is
+    of the version ``shared``. Of such answers about one text the first counts. A failure settles copies too, so where
+    there is one, none is labeled here: all of them are taken in turn.
+    """
+    if any(answer.settled is not None and answer.settled.failure is not None for answer, _ in numbered):
+        return {}
+    answered: dict[int, tuple[Attempt, Settled, int]] = {}
+    for answer, attempt_id in numbered:
+        if answer.settled is not None and answer.settled.label is not None:
+            answered.setdefault(answer.settled.email_id, (answer.attempt, answer.settled, attempt_id))
+    found = db.execute(_ALONE if shared is None else _WITH_COPIES, (json.dumps(list(answered)),)).fetchall()
+    texts: dict[str, int] = {}
+    labeled: dict[int, list[int]] = {}
+    for email_id, content_hash, _ in found:
+        shares = answered[email_id][0].task_version == shared
+        if not shares or texts.setdefault(content_hash, email_id) == email_id:
+            labeled[email_id] = []
+    for email_id, _, copy_id in found:
+        if email_id in labeled and copy_id not in labeled and answered[email_id][0].task_version == shared:
+            labeled[email_id].append(copy_id)
+    rows = [answered[email_id] for email_id in labeled]
+    db.executemany(
+        "INSERT INTO label(email_id, value, source, annotator, attempt_id, task_version, at)"
+        " VALUES (?, ?, 'model', ?, ?, ?, ?)",
+        [(end.email_id, end.label, call.model, attempt_id, call.task_version, now) for call, end, attempt_id in rows],
+    )
+    db.executemany(
+        "UPDATE email SET state = 'labeled', label = ?, label_source = 'model', reasks = ?, failure = NULL,"
+        " settled_at = ? WHERE id = ?",
+        [(end.label, end.reasks, now, end.email_id) for _, end, _ in rows],
+    )
+    return {answered[email_id][2]: copies for email_id, copies in labeled.items()}
 
 
 def _add_canary(db: sqlite3.Connection, answer: CanaryAnswer, version: str, attempt_id: int, *, now: float) -> None:
@@ -115,52 +170,49 @@ def copy_to(db: sqlite3.Connection, email_id: int, known: TextLabel, *, task_ver
     return moved == 1
 
 
-def add_attempt(db: sqlite3.Connection, attempt: Attempt, epoch: int, packs: dict[str, int] | None = None) -> int:
-    """Record one call, or an email's part in that of a pack; returns the row's id.
-
-    ``packs`` holds the numbers of the packs that this transaction has recorded.
-    """
-    pack_id = position = None
-    if attempt.pack is not None:
-        packs = {} if packs is None else packs
-        position = attempt.pack.position
-        if attempt.pack.pack not in packs:
-            row = (attempt.pack.size, storable(attempt.pack.answer))
-            packs[attempt.pack.pack] = int(
-                db.execute("INSERT INTO pack(size, answer) VALUES (?, ?)", row).lastrowid or 0
-            )
-        pack_id = packs[attempt.pack.pack]
-    cursor = db.execute(
-        "INSERT INTO attempt(email_id, n, kind, key_alias, organization, model, task_version, started_at, latency_s,"
-        " outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
+def add_attempts(db: sqlite3.Connection, attempts: Sequence[Attempt], epoch: int) -> range:
+    """Record calls, or emails' parts in those of packs, in one statement; returns the numbers of their rows."""
+    packs: dict[str, int] = {}
+    for place in (attempt.pack for attempt in attempts if attempt.pack is not None):
+        if place.pack not in packs:
+            row = (place.size, storable(place.answer))
+            packs[place.pack] = int(db.execute("INSERT INTO pack(size, answer) VALUES (?, ?)", row).lastrowid or 0)
+    first = db.execute("SELECT coalesce(max(id), 0) + 1 FROM attempt").fetchone()[0]
+    db.executemany(
+        "INSERT INTO attempt(id, email_id, n, kind, key_alias, organization, model, task_version, started_at,"
+        " latency_s, outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
         " system_fingerprint, lane, epoch, pack_id, pack_position, label_probability)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            attempt.email_id,
-            attempt.n,
-            attempt.kind.value,
-            attempt.key_alias,
-            attempt.organization,
-            attempt.model,
-            attempt.task_version,
-            attempt.started_at,
-            attempt.latency_s,
-            attempt.outcome.value,
-            storable(attempt.raw_answer),
-            storable(attempt.error),
-            attempt.prompt_tokens,
-            attempt.completion_tokens,
-            attempt.request_id,
-            storable(attempt.reply_model),
-            storable(attempt.system_fingerprint),
-            attempt.lane,
-            epoch,
-            pack_id,
-            position,
-            attempt.label_probability,
-        ),
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                number,
+                attempt.email_id,
+                attempt.n,
+                attempt.kind.value,
+                attempt.key_alias,
+                attempt.organization,
+                attempt.model,
+                attempt.task_version,
+                attempt.started_at,
+                attempt.latency_s,
+                attempt.outcome.value,
+                storable(attempt.raw_answer),
+                storable(attempt.error),
+                attempt.prompt_tokens,
+                attempt.completion_tokens,
+                attempt.request_id,
+                storable(attempt.reply_model),
+                storable(attempt.system_fingerprint),
+                attempt.lane,
+                epoch,
+                None if attempt.pack is None else packs[attempt.pack.pack],
+                None if attempt.pack is None else attempt.pack.position,
+                attempt.label_probability,
+            )
+            for number, attempt in enumerate(attempts, first)
+        ],
     )
-    return int(cursor.lastrowid or 0)
+    return range(first, first + len(attempts))
 
 
 def label_by_model(

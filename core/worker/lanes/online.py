@@ -286,11 +286,11 @@ class OnlineLane:
         Those that are stuck come last and, where all are, one that was answered goes before them to probe with. While a
         probe is out, those that are stuck are not to choose from.
         """
-        stuck = self._retries.stuck
-        emails = self._queue.front(count, last=None if self._retries.clean else stuck)
+        clean, stuck = self._retries.clean, self._retries.stuck
+        emails = self._queue.front(count, last=None if clean else stuck)
         if self._probing:
             return [], [email for email in emails if not stuck(email.id)]
-        if not emails or not stuck(emails[0].id):
+        if clean or not emails or not stuck(emails[0].id):
             self._probe = None
         elif self._probe is None and not self._probes_end:
             answered = self._store.answered_email

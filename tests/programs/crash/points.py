@@ -74,10 +74,16 @@ def on_statement(pattern: str, passed: Callable[[], None], *, after: bool = Fals
 
     class Watched(sqlite3.Connection):
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]
+            return self._passing(super().execute, sql, *args)
+
+        def executemany(self, sql: str, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]
+            return self._passing(super().executemany, sql, *args)
+
+        def _passing(self, run: Callable[..., sqlite3.Cursor], sql: str, *args: Any) -> sqlite3.Cursor:
             hit = wanted.match(sql) is not None
             if hit and not after:
                 passed()
-            cursor = super().execute(sql, *args)
+            cursor = run(sql, *args)
             if hit and after:
                 passed()
             return cursor
@@ -100,8 +106,8 @@ ARM: dict[str, Callable[[Callable[[], None]], None]] = {
     "before the call": lambda passed: _before(__import__("core.llm.client", fromlist=["x"]).ChatClient, "ask", passed),
     "between answer and commit": _after_answer,
     "before the commit": lambda passed: _before(_stores()[1], "commit", passed),
-    "inside the commit, after the attempt": lambda passed: _after(_stores()[0], "add_attempt", passed),
-    "inside the commit, after the label": lambda passed: _after(_stores()[0], "label_by_model", passed),
+    "inside the commit, after the attempt": lambda passed: _after(_stores()[0], "add_attempts", passed),
+    "inside the commit, after the label": lambda passed: _after(_stores()[0], "_label_unlabeled", passed),
     "inside the commit, before the cursor": lambda passed: _before(_stores()[0], "advance_cursor", passed),
     "at the word COMMIT": lambda passed: on_statement("COMMIT", passed),
     "after the word COMMIT": lambda passed: on_statement("COMMIT", passed, after=True),
