@@ -113,3 +113,21 @@ def test_no_report_breaks_it(reports: list[tuple[int, int, int]]) -> None:
         assert 1 <= estimate.prompt < 1e7
         assert 0 <= estimate.margin < 1e7
         assert estimate.least <= estimate.reserved
+
+
+def test_a_report_of_no_prompt_tokens_is_left_out() -> None:
+    """Some servers report zeros: the next guess is what it was."""
+    estimator, _ = taught(20, constant=300)
+    before = estimator.of(1_500)
+    estimator.learn(1_500, Usage(0, 40))
+    assert estimator.of(1_500) == before
+
+
+def test_among_the_lengths_that_were_seen_little_is_added_for_doubt() -> None:
+    """Of exact reports a hundredth is left as the error; three of it are the margin, and under a token each for doubt."""
+    estimator = Estimator(MAX_COMPLETION)
+    for number in range(600):
+        chars = 1_000 + number * 37 % 2_000
+        estimator.learn(chars, Usage(300 + round(chars / 4), 40))
+    middle = estimator.of(2_000)
+    assert 0.03 * middle.prompt < middle.margin < 0.03 * middle.prompt + 2.0

@@ -112,6 +112,8 @@ def test_a_stated_limit_below_what_passed_is_ignored() -> None:
     ledger.settle(ledger.reserve(ORG, MODEL, 900, NOW), 900, [], NOW)
     ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW + 1)
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
+    account = ledger.account(ORG, MODEL)
+    assert [account.let_pass(10, NOW + after_s) for after_s in (3_600, 3_601)] == [True, False]
 
 
 def test_a_stated_limit_ends_when_a_larger_call_passes() -> None:
@@ -478,3 +480,14 @@ def test_no_reply_and_no_clock_can_break_the_ledger(
         assert not math.isnan(opening.at)
     for reservation in flying:
         ledger.settle(reservation, None, [], now)
+
+
+def test_a_header_takes_nothing_of_a_request_that_has_half_refilled() -> None:
+    """It counts whole requests, so up to one more may be left than it shows."""
+    ledger = ledger_with({Dimension.RPD: 1_000})
+    for _ in range(10):
+        ledger.settle(ledger.reserve(ORG, MODEL, 100, NOW), 100, [], NOW)
+    later = NOW + 43.2  # a day's thousand refill one in 86.4 s
+    call = ledger.reserve(ORG, MODEL, 100, later)
+    ledger.settle(call, 100, [Reading(Dimension.RPD, 1_000, 989)], later)
+    assert available(ledger, Dimension.RPD, later) == pytest.approx(989.5)
