@@ -517,7 +517,8 @@ class FakeEngine:
     def _do_undo(self, _: Command) -> str:
         change, before = self.run.changes_made.pop()
         if change.kind == "note":
-            self.run.notes.clear()
+            for row in before:
+                self.run.notes[row.id].pop()
         known = {row.id: row for row in before}
         self.run.emails = [known.get(row.id, row) for row in self.run.emails]
         return f"undone: {change.what}"

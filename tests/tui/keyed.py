@@ -138,6 +138,20 @@ async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> Asyn
         yield at
 
 
+async def enter(at: Desk, scope: Scope, row: Keyed) -> None:
+    """Leave all screens but the lowest, and come to that screen anew, in a world as it was in the beginning."""
+    while len(at.app.screen_stack) > 2:
+        at.app.pop_screen()
+        await at.settle()
+    beside(at.run.path).unlink(missing_ok=True)
+    at.app._clipboard = ""
+    renew(at, at_work=row.at_work)
+    prepare(at)
+    await at.settle()
+    await at.press(*(WAYS[scope] if row.way is None else row.way))
+    assert at.app.screen.SCOPE is scope  # type: ignore[attr-defined]
+
+
 # -- probes -------------------------------------------------------------------------------------------------------------
 
 LOOKS = frozenset({"look_at", "forecast", "key_past", "check_copy"})

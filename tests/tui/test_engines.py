@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from core.commands.catalog import Label, Note, Skip, Undo
+from core.commands.catalog import Label, Note, Retry, Skip, Undo
 from core.engine import Engine, KeyView, Order, parse
-from core.model import KeyState
+from core.model import EmailState, KeyState
 from core.settings import Settings
+from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
 from core.storage.reading.search import Search
-from tests.conftest import MakeRun
+from core.storage.writing.store import Store
+from tests.conftest import NOW, MakeRun
 from tests.tui import fake_engine
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.fakes import FakeRun, email
@@ -71,7 +73,21 @@ def states(engine: Any, path: Path) -> list[tuple[str, str | None, str | None]]:
         view.close()
 
 
+def fail(engine: Any, path: Path, causes: dict[int, str]) -> None:
+    """Let the model fail on these emails."""
+    if isinstance(engine, FakeEngine):
+        engine.run.emails = [
+            replace(row, state=EmailState.FAILED, failure=causes[row.id]) if row.id in causes else row
+            for row in engine.run.emails
+        ]
+        return
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        for email_id, cause in causes.items():
+            store.fail(email_id, cause, reasks=2, now=NOW)
+
+
 PENDING = ("pending", None, None)
+FAILED = ("failed", None, None)
 
 
 def test_a_run_is_listed_opened_counted_and_paged(world: tuple[Any, Path]) -> None:
@@ -133,6 +149,43 @@ def test_skips_and_notes_leave_labels_alone_and_are_undone_in_turn(world: tuple[
     assert states(engine, path) == [PENDING] * 4
 
 
+def test_of_two_notes_undo_takes_the_newer_one(world: tuple[Any, Path]) -> None:
+    """The older one stays, and notes on other emails do."""
+    engine, path = world
+    for email_ids, text in (((1, 2), "first"), ((2,), "second")):
+        engine.send(path, Note(email_ids, text))
+
+    def notes(email_id: int) -> list[str]:
+        view = engine.view(path)
+        found = [note.text for note in view.record(email_id).notes]
+        view.close()
+        return found
+
+    assert (notes(1), notes(2)) == (["first"], ["first", "second"])
+    engine.send(path, Undo())
+    assert (notes(1), notes(2)) == (["first"], ["first"])
+
+
+def test_failures_are_counted_by_cause_and_requeued(world: tuple[Any, Path]) -> None:
+    """The most frequent cause comes first; some or all are asked about again, and nothing else changes."""
+    engine, path = world
+    fail(engine, path, {1: "too large", 2: "no label", 4: "no label"})
+    view = engine.view(path)
+    assert view.failures() == [("no label", 2), ("too large", 1)]
+    snapshot = view.snapshot(time.time())
+    assert (view.count("failed"), snapshot.failed, snapshot.pending) == (3, 3, 1)
+    assert [row.failure for row in view.emails(state="failed", offset=0, limit=9)] == [
+        "too large",
+        "no label",
+        "no label",
+    ]
+    view.close()
+    assert engine.send(path, Retry((2,))).at_once
+    assert states(engine, path) == [FAILED, PENDING, PENDING, FAILED]
+    engine.send(path, Retry(None))
+    assert states(engine, path) == [PENDING] * 4
+
+
 def test_emails_are_found_sorted_and_left_out(world: tuple[Any, Path]) -> None:
     """Steps go on until one says that it is the last; ids are in the order that was asked for."""
     engine, path = world
@@ -178,6 +231,8 @@ def test_keys_are_added_switched_pinned_grouped_and_removed(world: tuple[Any, Pa
     engine.pin_key(None, "night")
     engine.regroup_key(None, "night", "org_y")
     assert (now().state, now().pinned, now().organization) == (KeyState.READY, True, "org_y")
+    engine.pin_key(None, None)
+    assert not now().pinned
     engine.remove_key(None, "night")
     assert {each.alias for each in keys.statuses("m", time.time())} == before
     keys.close()

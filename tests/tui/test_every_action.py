@@ -14,7 +14,6 @@ from tests.tui import keyed
 from tests.tui.conftest import Desk, Opens
 from tests.tui.keyed import OTHER, PLAIN, ROWS, Keyed, on
 from tui.actions import active as actions
-from tui.actions.active import ACTIONS
 from tui.actions.catalog import ALL
 from tui.actions.context import Scope
 
@@ -60,13 +59,33 @@ OWN = [(row, scope) for row, scope in EVERY if not row.shares]
 SHARED = sorted({(scope, row.at_work) for row, scope in EVERY if row.shares})
 
 
+STAYS = frozenset({Scope.RUNS, Scope.MONITOR, Scope.NEW_RUN})
+"""What an action leaves on these screens stays when they are left, so each action gets a console of its own there."""
+ALONE = [(row, scope) for row, scope in OWN if scope in STAYS]
+LEFT = sorted({(scope, row.size, row.at_work) for row, scope in OWN if scope not in STAYS})
+
+
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("row", "scope"), OWN, ids=[f"{row.action}{row.suffix}-{scope}" for row, scope in OWN])
+@pytest.mark.parametrize(("row", "scope"), ALONE, ids=[f"{row.action}{row.suffix}-{scope}" for row, scope in ALONE])
 async def test_its_key_does_it(desk: Opens, row: Keyed, scope: Scope) -> None:
     """Each of its keys; a pane has one for itself."""
-    for key in next(action for action in ACTIONS if action.id == row.action).keys:
+    for key in actions.by_id(row.action).keys:
         async with on(desk, scope, row) as at:
             await does(at, row, key)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("scope", "size", "at_work"), LEFT, ids=[f"{s}-{size[0]}-{work}" for s, size, work in LEFT])
+async def test_what_leaves_its_screen_otherwise_its_keys_do(
+    desk: Opens, scope: Scope, size: tuple[int, int], at_work: bool
+) -> None:
+    """One console; its screen is left and opened anew before each key."""
+    rows = [row for row, place in OWN if place is scope and (row.size, row.at_work) == (size, at_work)]
+    async with on(desk, scope, replace(PLAIN, size=size, at_work=at_work)) as at:
+        for row in rows:
+            for key in actions.by_id(row.action).keys:
+                await keyed.enter(at, scope, row)
+                await does(at, row, key)
 
 
 @pytest.mark.asyncio
