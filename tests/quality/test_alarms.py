@@ -20,6 +20,7 @@ from core.quality.alarms import (
     WatchSet,
     WatchState,
     WindowScan,
+    replayed,
 )
 
 
@@ -229,3 +230,10 @@ def test_counts_that_grow_with_the_text_never_alarm(spread: float) -> None:
 
     for seed in range(5):
         assert cap_alarms(short_tokens, seed=seed, short=True) == []
+
+
+def test_watches_that_are_taken_up_again_know_the_labels_of_before() -> None:
+    """A label that was given to a fifth of a thousand texts is missed after eighty without it; nothing known, nothing missed."""
+    ones = [Ask("1", reasked=False, failed=False)] * 80
+    assert first_alarm(replayed(watches(), {"0": 180, "1": 820}, [], []), ones) is not None
+    assert first_alarm(replayed(watches(), {}, [], []), ones) is None

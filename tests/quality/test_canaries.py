@@ -163,3 +163,19 @@ def test_an_email_that_was_dropped_is_not_asked_in_the_round_that_had_it() -> No
         canaries.answered(CanaryAnswer(due[0], label, label, due[1]))
     assert first[0] not in asked
     assert len(asked) == len(set(asked)) >= 50
+
+
+def test_canaries_begin_anew_with_their_own_alarm_alone() -> None:
+    """Whoever dismisses another alarm keeps what is known of the texts that are asked again."""
+    watches = WatchSet(LABELS, expected=5_000, shuffled=True, canaries=lambda: Canaries(LABELS, texts=5_000))
+    before = watches.canaries
+    for watch in Watch:
+        watches.restart(watch)
+        assert (watches.canaries is before) is (watch is not Watch.CANARIES)
+        before = watches.canaries
+
+
+def test_a_task_may_allow_a_single_one() -> None:
+    """It is asked; only 0 turns them off, and says so."""
+    assert Canaries(LABELS, texts=5_000, most=1).off == ""
+    assert Canaries(LABELS, texts=5_000, most=0).off == "off: the task sets canaries = 0"

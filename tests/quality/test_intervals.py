@@ -309,3 +309,18 @@ def test_one_or_two_positives_bound_a_recall_from_below_only() -> None:
     assert three is not None
     assert (one.high, one.at_least) == (1.0, True)
     assert three.high < 1.0
+
+
+def test_people_who_never_gave_a_label_agree_with_none_of_it() -> None:
+    """No text counts as one on which they agree."""
+    none = accuracy([Stratum("a", 400, {"b": 40})])
+    assert none is not None
+    assert (none.value, none.low) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("audited", "few"), [(9, True), (10, False)])
+def test_a_figure_of_ten_texts_is_not_marked_as_of_too_few(audited: int, few: bool) -> None:
+    """Where its interval is narrow enough, as it is where all ten agree."""
+    found = accuracy([Stratum("a", 12, {"a": audited})])
+    assert found is not None
+    assert found.few is few

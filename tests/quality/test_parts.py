@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
+from core.quality import report
 from core.quality.audit import Answer, Audit, Batch, Member, judge
+from core.quality.estimates import Estimate
 from core.quality.sampling import Sample
 from core.quality.session import Phase, begin, held_back
 
@@ -108,3 +111,14 @@ def test_a_batch_whose_second_looks_are_all_given_is_followed_by_the_next() -> N
     assert (half.batch, half.phase, half.queue, half.place) == (1, Phase.SECOND, [7], (1, 2))
     whole = begin(audit([looked(3, 3), looked(7, 7), *others, *due], batches=batches), "anna")
     assert (whole.batch, whole.phase, whole.place[0]) == (2, Phase.FIRST, 0)
+
+
+def test_plots_of_a_report_keep_inside_their_frame() -> None:
+    """Each bar of a rate lies between the ends of its axis; that of intervals has a mark at every fifth of the whole."""
+    rates = report._rate_plot("Asked again", [(1, 40), (0, 40), (6, 40), (2, 40)], tolerated=0.05)
+    dots = [float(x) for x in re.findall(r'class=dot cx="([\d.]+)"', rates)]
+    assert dots == [140.0, 300.0, 460.0, 620.0]
+    assert "Asked again: 9 of 160; the dashed line is at the 5 % that are tolerated" in rates
+    intervals = report._interval_plot([("accuracy", Estimate(0.9, 0.8, 0.96, 50))])
+    assert re.findall(r">(\d+) %<", intervals) == ["0", "20", "40", "60", "80", "100"]
+    assert 'x1="600.0" x2="680.0"' in intervals
