@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.engine import Order, parse
-from core.model import Happening, KeyState
+from core.model import Happening, KeyState, LabelMeaning
+from core.quality.audit import Part
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
 from tests.tui.fakes import KEYS, NOW, TASK, key
@@ -371,3 +372,42 @@ def test_a_filter_that_is_left_or_typed_again_lists_nothing_anew(text: str | Non
     )  # fmt: skip
     EmailsScreen._typed(screen, text)  # type: ignore[arg-type]
     assert (told, focused) == (shown, ["rows"])
+
+
+def test_of_many_labels_the_six_that_are_met_most_are_compared() -> None:
+    """Model against people, agreement apart from confusion by its color, and how many labels are left out."""
+    labels = [f"l{n}" for n in range(8)]
+    met = {one: {other: 10 - n if one == other else int((one, other) == ("l0", "l1")) for other in labels}
+           for n, one in enumerate(labels)}  # fmt: skip
+    rows = quality._confusion(SimpleNamespace(confusion=met))  # type: ignore[arg-type]
+    assert [each.plain.split() for each in rows[2:]] == [
+        [word for n in range(6) for word in ("person", f"l{n}")],
+        ["model", "l0", "10", "1", "0", "0", "0", "0"],
+        *(["model", f"l{n}", *(f"{10 - n if n == place else 0}" for place in range(6))] for n in range(1, 6)),
+        ["and", "2", "more", "labels,", "met", "less", "often"],
+    ]
+    assert [span.style for span in rows[3].spans][1:4] == ["$foreground", "bold $waiting", "$quiet"]
+
+
+def test_parts_of_a_run_are_quiet_where_too_little_is_known() -> None:
+    """A part that stands alone says nothing and is left out."""
+    parts = (
+        Part("half", "first", 40, 38, Estimate(0.95, 0.84, 0.99, 40), ()),
+        Part("half", "second", 3, 3, Estimate(1.0, 0.44, 1.0, 3, few=True, more=57), ()),
+        Part("half", "third", 0, 0, None, ()),
+        Part("key", "main", 43, 41, None, ()),
+    )
+    rows = quality._parts(SimpleNamespace(breakdowns=parts), 80)[2:]  # type: ignore[arg-type]
+    assert [(each.plain[28:].strip(), each.spans[-1].style) for each in rows] == [
+        ("40 checked, 95 % (84–99) agree", "$foreground"),
+        ("3 checked, 100 % (44–100), too few: 57 more", "$quiet"),
+        ("0 checked, none checked yet", "$quiet"),
+    ]
+
+
+@pytest.mark.parametrize(("labels", "more"), [(30, ""), (31, "and 1 more"), (1_200, "and 1,170 more")])
+def test_of_many_labels_thirty_are_listed(labels: int, more: str) -> None:
+    """Below them it says how many more there are."""
+    told = steps._told(replace(TASK, labels=tuple(LabelMeaning(f"v{n}", f"v{n}") for n in range(labels))), 60).plain
+    assert [each.strip() for each in told.splitlines() if each.strip().startswith("and ")] == ([more] if more else [])
+    assert ("v29" in told, "v30" in told) == (True, False)

@@ -14,7 +14,7 @@ import pytest
 from core.model import Forecast, RunState
 from core.settings import Settings
 from tests.worker.test_process import make, now
-from tui.commands.printing import counting
+from tui.commands.printing import counting, redraw
 from tui.commands.status import progress_line
 from tui.text.numbers import imported
 
@@ -117,3 +117,14 @@ def test_an_import_says_how_far_it_is() -> None:
     """In the wizard: of how many, how fast, and how long yet, where that is known."""
     assert imported(1_000, 4_000, 2.0) == "1,000 of about 4,000 imported, 500 a second, 00:06 left"
     assert imported(1_000, None, 2.0) == "1,000 imported, 500 a second"
+
+
+def test_a_line_that_is_drawn_in_place_never_wraps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends one column before the edge, where some terminals would begin the next line."""
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((20, 5)))
+    redraw("a line of forty characters and some more")
+    told = capsys.readouterr().out
+    assert told.startswith("\r\x1b[K")
+    assert len(told.removeprefix("\r\x1b[K")) == 19
