@@ -91,9 +91,9 @@ _SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _UNSEEN = "\x00\u00ad\ufeff" + "".join(map(chr, (*range(0x200B, 0x2010), *range(0x2060, 0x2065))))
 FORMULA = f"'*[{_UNSEEN}]*[{re.escape(_SIGNS)}]"
 """How a cell begins that a spreadsheet may run, as a regular expression."""
-MAY_BEGIN_FORMULA = frozenset("';" + _SIGNS + _UNSEEN)
-"""The characters with which such a cell begins, in a text parted by semicolons too."""
-_ACTIVE = re.compile(rf"(^|;)({FORMULA})")
+_MAY_BEGIN = frozenset("'" + _SIGNS + _UNSEEN)
+_BEGINS = re.compile(FORMULA)
+_WITHIN = re.compile(f";({FORMULA})")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _CALLS = re.compile(rf"^({FORMULA}.*[(|])", re.MULTILINE)
 
@@ -108,7 +108,10 @@ def guarded(cell: str) -> str:
     gets one too. A sign that has apostrophes in front gets one more, so that taking one away always gives the
     value back.
     """
-    return cell if _NUMBER.fullmatch(cell) else _ACTIVE.sub(r"\1'\2", cell)
+    if not cell or (cell[0] not in _MAY_BEGIN and ";" not in cell) or _NUMBER.fullmatch(cell):
+        return cell
+    within = _WITHIN.sub(r";'\1", cell)
+    return f"'{within}" if _BEGINS.match(cell) else within
 
 
 def guarded_lines(text: str) -> str:

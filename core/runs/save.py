@@ -76,6 +76,8 @@ def dry_run(path: Path | Sequence[Path], target: Path, options: ExportOptions) -
     _check_target(paths, target, options)
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(RunReader(one)) for one in paths]
+        for reader in readers:
+            stack.enter_context(reader.as_of_now())
         names = _table(readers, paths[0], options, None).names
         return sum(1 for _ in _table(readers, paths[0], replace(options, text=False), None).rows()), names
 

@@ -14,6 +14,10 @@ import pytest
 from core.engine import Engine
 from core.errors import ExportError, UsageError
 from core.runs.save import ExportOptions, export_run, exported
+from core.storage.file.schema_version import FORMAT_VERSION
+from core.storage.reading.export_rows import ExportReader, Selection
+from core.storage.reading.reader import RunReader
+from core.storage.reading.versions import names_by_version
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
@@ -137,3 +141,19 @@ def test_source_columns_come_back_in_their_order(run: tuple[Path, Store], tmp_pa
     assert list(first)[22:24] == ["stars", "tags"]
     export_run(path, tmp_path / "out.jsonl", ExportOptions(columns=False, text=False))
     assert not {"stars", "tags", "text"} & set(json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0]))
+
+
+def test_an_export_of_all_needs_no_room_for_temporary_files(run: tuple[Path, Store]) -> None:
+    """Where SQLite cannot sort the labels and calls of a whole run, those of each page are looked up: the same rows."""
+
+    class Full(sqlite3.Connection):
+        def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:
+            if "NOT INDEXED" in sql:
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(sql, *given)
+
+    with RunReader(run[0]) as reader, closing(sqlite3.connect(run[0], factory=Full)) as full:
+        expected = list(reader.export_pages(Selection(), page=2))
+        exported = ExportReader(full, reader.task(), names_by_version(full), FORMAT_VERSION)
+        assert list(exported.pages(Selection(), page=2)) == expected
+    assert [len(page) for page in expected] == [2, 2, 1]

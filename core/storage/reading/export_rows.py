@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from core.model import ExportRow, Task
@@ -33,13 +35,13 @@ ONLY: Mapping[str, str] = {
 }
 """What ``--only`` may say: the current label is a person's, the model's, or both gave the same one."""
 
-
-Span: TypeAlias = tuple[int | str, ...]
-"""What binds a span of numbers in a query."""
+Rows: TypeAlias = list[tuple[Any, ...]]
+Lookup: TypeAlias = Callable[[Rows], Rows]
+"""Returns the rows of a table about items of a page, by item and number."""
 Label: TypeAlias = tuple[Any, ...]
 """email_id, by a person, value, annotator, attempt_id, task_version, note, at, blind."""
 Call: TypeAlias = tuple[Any, ...]
-"""id, email_id, model, key_alias, raw_answer, tokens, label_probability."""
+"""email_id, id, model, key_alias, raw_answer, tokens, label_probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Selection:
 
 
 class ExportReader:
-    """Read pages of rows over one connection; each is fetched whole."""
+    """Read pages of rows over one connection. Call it within a transaction where a worker may write meanwhile."""
 
     def __init__(
         self, connection: sqlite3.Connection, task: Task, names: Mapping[str, Mapping[str, str]], version: int
@@ -77,31 +79,25 @@ class ExportReader:
         selection = replace(selection, where=with_near_duplicates(self._db, selection.where))
         if selection.where.texts:
             self._db.create_function("has_words", -1, has_words, deterministic=True)
-        span = "{id} > ? AND {id} <= ?"
+        is_all = not selection.where.terms and selection.only is None
+        lookups = tuple(map(self._in_step if is_all else self._of_items, self._tables()))
+        found = self._emails("e.id > 0", (), selection)
         after = 0
-        while True:
-            (end,) = self._db.execute(
-                "SELECT max(id) FROM (SELECT id FROM email WHERE id > ? ORDER BY id LIMIT ?)", (after, page)
-            ).fetchone()
-            if end is None:
-                return
-            rows = self._emails(span, (after, end), selection)
-            growing(rows, after)
-            if rows:
-                yield self._joined(rows, span, (after, end))
-            after = end
+        while rows := found.fetchmany(page):
+            after = growing(rows, after)
+            yield self._joined(rows, *lookups)
 
     def _these(self, selection: Selection, page: int) -> Iterator[list[tuple[int, ExportRow]]]:
-        span = "{id} IN (SELECT value FROM json_each(?))"
+        lookups = tuple(map(self._of_items, self._tables()))
         numbers = selection.email_ids or ()
         for begin in range(0, len(numbers), page):
             wanted = list(numbers[begin : begin + page])
-            values = (json.dumps(wanted),)
-            known = dict(self._joined(self._emails(span, values, selection), span, values))
+            rows = self._emails("e.id IN (SELECT value FROM json_each(?))", (json.dumps(wanted),), selection).fetchall()
+            known = dict(self._joined(rows, *lookups))
             yield [(number, known[number]) for number in wanted if number in known]
 
-    def _emails(self, span: str, values: Span, selection: Selection) -> list[tuple[Any, ...]]:
-        """Return the selected rows of a span with their texts, by number."""
+    def _emails(self, which: str, values: tuple[str, ...], selection: Selection) -> sqlite3.Cursor:
+        """Return a cursor over the selected rows with their texts, by number."""
         version = self._version
         flags = "coalesce(e.flags, '')" if version >= FORMAT_WITH_FLAGS else "''"
         columns = "b.columns" if version >= FORMAT_WITH_COLUMNS and selection.columns else "NULL"
@@ -114,22 +110,77 @@ class ExportReader:
             "SELECT e.id, e.source_id, e.label, coalesce(e.label_source, ''), e.state, coalesce(e.failure, ''),"
             f" e.reasks, {flags}, {text}, {columns}, coalesce(e.subject, ''), e.content_hash"
             " FROM email AS e LEFT JOIN body AS b ON b.email_id = e.id"
-            f" WHERE {span.format(id='e.id')} AND {found.sql} AND {only} ORDER BY e.id",
+            f" WHERE {which} AND {found.sql} AND {only} ORDER BY e.id",
             (*values, *found.values),
-        ).fetchall()
+        )
 
-    def _joined(self, rows: list[tuple[Any, ...]], span: str, values: Span) -> list[tuple[int, ExportRow]]:
-        """Return rows of a span with their labels and calls.
+    def _tables(self) -> tuple[tuple[str, str, str], ...]:
+        """Return columns, name and condition of each table that is joined to the items: labels, calls and notes."""
+        probability = "label_probability" if self._version >= FORMAT_WITH_PROBABILITIES else "NULL"
+        label = (
+            f"email_id, {BY_PERSON}, coalesce(value, ''), coalesce(annotator, ''), attempt_id,"
+            " coalesce(task_version, ''), coalesce(note, ''), at, blind"
+        )
+        call = (
+            "email_id, id, coalesce(model, ''), coalesce(key_alias, ''), coalesce(raw_answer, ''),"
+            f" coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), {probability}"
+        )
+        noted = ("email_id, text", "note", STANDS)
+        none = ("email_id, note", "label", "0")
+        notes = noted if self._version >= FORMAT_WITH_NOTES else none
+        return (label, "label", f"({BY_MODEL} OR {BY_PERSON})"), (call, "attempt", "1"), notes
 
-        Each table is read by itself, in the order of its index, and joined here: SQLite's join takes twice as long.
+    def _in_step(self, table: tuple[str, str, str]) -> Lookup:
+        """Return the rows of a table about all items, page after page, each after the last.
+
+        They lie in work order, which is shuffled. SQLite sorts them once, in bounded memory and a temporary file; to
+        find those of each item by an index takes twice as much CPU. Where there is no room for that file, they are.
         """
-        labels, people, blinds = self._labels(span, values)
-        last, counts, others = self._calls(span, values, labels)
-        notes = self._notes(span, values)
+        columns, name, where = table
+        try:
+            cursor = self._db.execute(
+                f"SELECT {columns} FROM {name} NOT INDEXED WHERE typeof(email_id) = 'integer' AND {where}"
+                " ORDER BY email_id, id"
+            )
+            held = cursor.fetchmany(_AHEAD_ROWS)
+        except sqlite3.OperationalError:
+            return self._of_items(table)
+
+        def lookup(items: Rows) -> Rows:
+            nonlocal held
+            end = items[-1][0]
+            while held and held[-1][0] <= end and (more := cursor.fetchmany(_AHEAD_ROWS)):
+                held += more
+            at = bisect_right(held, end, key=_first)
+            found, held = held[:at], held[at:]
+            return found
+
+        return lookup
+
+    def _of_items(self, table: tuple[str, str, str]) -> Lookup:
+        """Return the rows of a table about the items of a page alone."""
+        columns, name, where = table
+        select = (
+            f"SELECT {columns} FROM {name} WHERE email_id IN (SELECT value FROM json_each(?)) AND {where}"
+            " ORDER BY email_id, id"
+        )
+        return lambda items: self._db.execute(select, (json.dumps([item[0] for item in items]),)).fetchall()
+
+    def _joined(self, rows: Rows, labels_of: Lookup, calls_of: Lookup, notes_of: Lookup) -> list[tuple[int, ExportRow]]:
+        """Return items of a page with their labels, calls and notes.
+
+        Each table is read by itself and joined here: SQLite's join takes twice as long.
+        """
+        labels, people, blinds = _newest(labels_of(rows))
+        last, counts, others = self._calls(calls_of(rows), labels)
+        notes: dict[int, str] = {}
+        for number, noted in notes_of(rows):
+            notes[number] = f"{notes[number]}\n{noted}" if number in notes else noted
         (simulated,) = self._db.execute("SELECT coalesce(max(simulated), 0) FROM run").fetchone()
         names, usual, sample, new = self._names, self._usual, self._sample, tuple.__new__
         moment, rates = _moments(), {}
         rate, blind = None, 0
+        label: Any
         found = []
         for number, source_id, label, source, state, failure, reasks, flags, text, kept, subject, digest in rows:
             if not isinstance(text, str):
@@ -149,7 +200,7 @@ class ExportReader:
                 note = f"{note}\n{notes[number]}" if note else notes[number]
             call = mine = last.get(number)
             count, tokens = (counts.get(number) or (1, mine[5])) if mine else (0, 0)
-            if by_model and (by_model[4] != mine[0] if mine else True) and by_model[4] is not None:
+            if by_model and (by_model[4] != mine[1] if mine else True) and by_model[4] is not None:
                 call = others.get(by_model[4])
             _, _, model, alias, answer, _, probability = call or _NO_CALL
             if sample is not None:
@@ -165,54 +216,34 @@ class ExportReader:
             found.append((number, row))
         return found
 
-    def _labels(self, span: str, values: Span) -> tuple[dict[int, Label], dict[int, Label], set[int]]:
-        """Return the newest label of the model and of people by item, and the items that a person labeled blind."""
-        rows = self._db.execute(
-            f"SELECT email_id, {BY_PERSON}, coalesce(value, ''), coalesce(annotator, ''), attempt_id,"
-            " coalesce(task_version, ''), coalesce(note, ''), at, blind"
-            f" FROM label WHERE {span.format(id='email_id')} AND ({BY_MODEL} OR {BY_PERSON}) ORDER BY email_id, id",
-            values,
-        ).fetchall()
-        people = [row for row in rows if row[1]]
-        by_model = {row[0]: row for row in rows if not row[1]}
-        return by_model, {row[0]: row for row in people}, {row[0] for row in people if row[8]}
-
     def _calls(
-        self, span: str, values: Span, labels: Mapping[int, Label]
+        self, rows: Rows, labels: Mapping[int, Label]
     ) -> tuple[dict[int, Call], dict[int, tuple[int, int]], dict[int, Call]]:
         """Return the last call about each item, and by number the calls that other labels came from.
 
         Where an item was asked about more than once, how many calls it took and their tokens are given as well. A
         copied label came from a call about another item.
         """
-        probability = "label_probability" if self._version >= FORMAT_WITH_PROBABILITIES else "NULL"
-        select = (
-            "SELECT id, email_id, coalesce(model, ''), coalesce(key_alias, ''), coalesce(raw_answer, ''),"
-            f" coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), {probability} FROM attempt WHERE "
-        )
-        rows = self._db.execute(f"{select}{span.format(id='email_id')} ORDER BY email_id, id", values).fetchall()
-        last = {row[1]: row for row in rows}
+        last = {row[0]: row for row in rows}
         counts: dict[int, tuple[int, int]] = {}
         if len(last) < len(rows):
             for row in rows:
-                count, tokens = counts.get(row[1], (0, 0))
-                counts[row[1]] = (count + 1, tokens + row[5])
-        others = {row[0]: row for row in rows}
+                count, tokens = counts.get(row[0], (0, 0))
+                counts[row[0]] = (count + 1, tokens + row[5])
+        others = {row[1]: row for row in rows}
         wanted = {label[4] for label in labels.values()} - others.keys() - {None}
         if wanted:
-            more = self._db.execute(f"{select}id IN (SELECT value FROM json_each(?))", (json.dumps(list(wanted)),))
-            others.update((row[0], row) for row in more.fetchall())
+            columns, name, _ = self._tables()[1]
+            select = f"SELECT {columns} FROM {name} WHERE id IN (SELECT value FROM json_each(?))"
+            others.update((row[1], row) for row in self._db.execute(select, (json.dumps(list(wanted)),)).fetchall())
         return last, counts, others
 
-    def _notes(self, span: str, values: Span) -> dict[int, str]:
-        """Return the notes of each item that has any, joined."""
-        found: dict[int, str] = {}
-        if self._version >= FORMAT_WITH_NOTES:
-            where = f"{span.format(id='email_id')} AND {STANDS} ORDER BY email_id, id"
-            rows = self._db.execute(f"SELECT email_id, text FROM note WHERE {where}", values)
-            for number, text in rows.fetchall():
-                found[number] = f"{found[number]}\n{text}" if number in found else text
-        return found
+
+def _newest(rows: Rows) -> tuple[dict[int, Label], dict[int, Label], set[int]]:
+    """Return the newest label of the model and of people by item, and the items that a person labeled blind."""
+    people = [row for row in rows if row[1]]
+    by_model = {row[0]: row for row in rows if not row[1]} if people else {row[0]: row for row in rows}
+    return by_model, {row[0]: row for row in people}, {row[0] for row in people if row[8]}
 
 
 def _moments() -> Callable[[Any], str]:
@@ -236,6 +267,8 @@ def _moments() -> Callable[[Any], str]:
     return moment
 
 
+_AHEAD_ROWS = 1_000
+_first = itemgetter(0)
 _NO_CALL: Call = (None, None, "", "", "", 0, None)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every moment here is in UTC
 _LATEST_S = 60_000_000_000.0
