@@ -16,16 +16,20 @@ from core.engine import Engine
 from core.errors import UsageError
 from core.model import Task
 from core.quota.forecast.plans import price_of
+from core.quota.pacing.estimates import Estimator
 from core.runs.listing import summarize
-from core.runs.plan import Asking, Planned, Texts, plan_run
+from core.runs.plan import Asking, Planned, Texts, cost_of_call, plan_run
 from core.runs.quality import read_gold
 from core.runs.requests import _task_files
 from core.runs.save import export_run
 from core.settings import Settings
+from core.sources.source import SourceOptions
 from core.storage.writing.intake import LISTED_CHANGED
 from tests.conftest import NOW, MakeRun
+from tui import grammar
 from tui.cli import main
 from tui.commands import running, watch
+from tui.commands.sources import source_options
 
 BEYOND_NUMBERS = "What is not a number cannot be put right"
 
@@ -212,3 +216,43 @@ def test_work_of_another_process_is_shown_until_it_ends(monkeypatch: pytest.Monk
     engine = SimpleNamespace(view=lambda _: nullcontext(SimpleNamespace(snapshot=snapshot)))
     assert running._follow(engine, Path("run.db")) == 7  # type: ignore[arg-type]
     assert shown == ["a line", 0.5, "a line", 0.5]
+
+
+@pytest.mark.parametrize(("tokens", "cached"), [(127, 0.0), (128, 128.0), (300, 256.0), (384, 384.0)])
+def test_before_any_call_whole_blocks_of_128_tokens_are_taken_for_cached(
+    tokens: int, cached: float, task: Task
+) -> None:
+    """Of what all questions have in common, where the provider caches that model's questions; of others nothing."""
+    estimator = Estimator(256)
+    gpt_oss = replace(task.model, model="openai/gpt-oss-20b")
+    assert cost_of_call(estimator, gpt_oss, tokens * 4 + 1, 1_000.0).cached == cached
+    assert cost_of_call(estimator, replace(task.model, model="llama"), tokens * 4, 1_000.0).cached == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ((), SourceOptions()),
+        (("--text-column", "t", "--id-column", "i", "--gold-column", "g"), SourceOptions("t", "i", "g")),
+        (("--fields", "a, b,,", "--format", "csv"), SourceOptions(fields=("a", "b"), format="csv")),
+        (("--encoding", "cp1252", "--delimiter", "tab", "--table", "x"),
+         SourceOptions(encoding="cp1252", delimiter="tab", table="x")),
+    ],
+    ids=["nothing", "columns", "fields", "form"],
+)  # fmt: skip
+def test_what_the_command_line_says_of_a_source_is_how_it_is_read(
+    words: tuple[str, ...], wanted: SourceOptions
+) -> None:
+    """Each option by its own name, and nothing where none is given."""
+    given = grammar.parser().parse_args(["new", "mail.csv", "--name", "mail", *words])
+    assert source_options(given) == wanted
+
+
+def test_a_word_that_is_none_of_the_choices_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the words that there are."""
+    with pytest.raises(SystemExit) as ended:
+        grammar.parser().parse_args(["export", "mail", "labels.csv", "--only", "people"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "'people'" in told
+    assert all(word in told for word in ("human", "model", "agreed"))

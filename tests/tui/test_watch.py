@@ -170,3 +170,23 @@ def test_keys_that_cannot_be_read_leave_the_run_to_be_watched() -> None:
         assert read("m", 5.0) == ("m", 5.0)
         assert read("broken", 5.0) == ()
         assert watch._keys(stack, SimpleNamespace(keys=refuse), Path("run.db"))("m", 5.0) == ()  # type: ignore[arg-type]
+
+
+def test_a_watched_run_keeps_a_row_and_a_column_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last column would wrap and the last row would scroll; in a tiny terminal there is still one of each."""
+    sizes, rooms = [(40, 6), (1, 1), (40, 6)], list[tuple[int, int]]()
+    snapshots = [BUSY, BUSY, replace(BUSY, worker=replace(BUSY.worker, alive=False))]
+
+    def view(*_: object, width: int, height: int, now: float) -> list[Line]:
+        rooms.append((width, height))
+        return []
+
+    monkeypatch.setattr(watch, "size_of", lambda _: sizes.pop(0))
+    monkeypatch.setattr(watch, "compact_view", view)
+    monkeypatch.setattr(watch, "_to_stdout", lambda _: None)
+    monkeypatch.setattr(watch, "listening", lambda: contextlib.nullcontext(lambda _: ""))
+    monkeypatch.setattr(watch, "_keys", lambda *_: lambda *_: ())
+    monkeypatch.setattr(watch.sys, "stdout", SimpleNamespace(fileno=lambda: 1))
+    reader = SimpleNamespace(snapshot=lambda _: snapshots.pop(0))
+    watch._live(None, Path("run.db"), reader, 1.0)  # type: ignore[arg-type]
+    assert rooms == [(39, 5), (1, 1), (39, 5)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import re
 import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +19,7 @@ from core.commands.catalog import Stop
 from core.commands.review import Review
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
-from core.model import Outcome, Reply, SampledEmail, Usage, Verdict
+from core.model import Outcome, Reply, SampledEmail, Usage, Verdict, exits
 from core.quota.keys.store import KeyStore
 from core.quota.pacing.broker import Consequence, Never, Wait
 from core.runs import dry_run as dry_runs
@@ -260,3 +263,34 @@ async def test_a_quota_that_never_opens_ends_in_time() -> None:
 async def test_an_email_too_large_for_every_key_is_reported() -> None:
     """No call is made for it."""
     assert await play(Quota(Never(1, "too long")), Model()) == [(1, None, 0, 0, "too long")]
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "error", "words"),
+    [
+        ({"error": "no key can be used"}, exits.NO_KEY, NoUsableKeyError, "no key can be used"),
+        ({"error": "the server is gone"}, exits.FAILED, LabeltuiError, "the server is gone"),
+        (None, 9, LabeltuiError, r"ended without a word \(code 9\)"),
+        (None, 0, None, ""),
+    ],
+    ids=["no key", "an error", "killed", "through"],
+)
+def test_results_come_until_the_trial_ends_and_says_how(
+    told: dict[str, str] | None, code: int, error: type[LabeltuiError] | None, words: str
+) -> None:
+    """Each result is handed on as it comes; then its error, by its kind, or that it ended without a word."""
+    result = {"email": {"id": 3, "source_id": "m3", "subject": "s", "label": "1", "label_source": "model"},
+              "label": "0", "answer": "0", "why": "", "calls": 1, "tokens": 40}  # fmt: skip
+    lines = "".join(json.dumps(each) + "\n" for each in (result, told) if each is not None)
+    running = dry_runs.RunningDryRun.__new__(dry_runs.RunningDryRun)
+    running._process = SimpleNamespace(stdout=io.StringIO(lines), wait=lambda: code)  # type: ignore[assignment]
+    running._cancelled = False
+    results = running.results()
+    first = next(results)
+    assert (first.email.source_id, first.label, first.tokens) == ("m3", "0", 40)
+    if error is None:
+        assert list(results) == []
+        return
+    with pytest.raises(error, match=words) as raised:
+        next(results)
+    assert type(raised.value) is error

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from types import SimpleNamespace
+
 import pytest
 
+from core.quota.pacing.grants import Never
+from core.worker.lanes.online import OnlineLane
 from core.worker.retries import ALONE_MOST_S, ERRORS_MOST, Fault, Refusals, RetryPolicy
 
 
@@ -176,3 +181,35 @@ def test_a_probe_that_is_refused_speaks_against_the_key() -> None:
     play.answered(9)
     assert play.refused(7) is Fault.OPEN
     assert play.refused(9, probe=True) is Fault.KEY
+
+
+@pytest.mark.parametrize("asked", ["a pack", "a probe", "a canary", "a control", "an email", "an email on a full disk"])
+def test_a_question_that_no_key_can_ever_ask_fails_its_email_alone(asked: str) -> None:
+    """A pack is made smaller, what was to be asked again is left out, and only a pending email fails, with the reason."""
+    number = -1 if asked == "a pack" else 7
+    own = SimpleNamespace(id=number, bad_answers=["x", "y"])
+    dropped: list[str] = []
+    said: list[object] = []
+
+    def fail(email_id: int, reason: str, *, reasks: int, now: float) -> None:
+        if "disk" in asked:
+            raise sqlite3.OperationalError("disk is full")
+        said.append((email_id, reason, reasks, now))
+
+    lane = SimpleNamespace(
+        _pack_chars=900, _probe=own if asked == "a probe" else None, _probes_end=False,
+        _canary=(own if asked == "a canary" else SimpleNamespace(id=3), "1", 1),
+        _control=(own if asked == "a control" else SimpleNamespace(id=4), "1"),
+        _canaries=lambda: SimpleNamespace(drop=lambda email_id: dropped.append(f"canary {email_id}")),
+        _packs=lambda: SimpleNamespace(drop=lambda email_id: dropped.append(f"control {email_id}")),
+        _queue=SimpleNamespace(take=lambda _: own, settle=lambda email: said.append(email.id)),
+        _store=SimpleNamespace(fail=fail), _clock=lambda: 5.0, _refused_by_disk=lambda email, _: said.append(email) or False,
+        _listener=SimpleNamespace(failed=said.append),
+    )  # fmt: skip
+    goes_on = OnlineLane._fail_unasked(lane, Never(number, "too large for all"))  # type: ignore[arg-type]
+    assert goes_on is (asked not in ("a probe", "an email on a full disk"))
+    assert lane._pack_chars == (450 if asked == "a pack" else 900)
+    assert (lane._probe, lane._probes_end) == (None, asked == "a probe")
+    assert dropped == {"a canary": ["canary 7"], "a control": ["control 7"]}.get(asked, [])
+    failed = [(7, "too large for all", 2, 5.0), 7, "too large for all"]
+    assert said == {"an email": failed, "an email on a full disk": [own]}.get(asked, [])
