@@ -13,6 +13,8 @@ from tests.tui.conftest import Desk, Opens
 from tests.tui.fakes import running, stopped
 from tests.tui.test_task import with_versions
 from tui.actions.active import in_scope
+from tui.actions.catalog import ALL
+from tui.actions.context import Scope
 from tui.widgets.footer import Hints
 
 SHEETS = {
@@ -103,3 +105,29 @@ async def test_while_a_field_has_the_focus_no_letter_is_promised(
         assert at.app.screen is front
         await at.press("escape")
         assert "help" in {action_id for action_id, *_ in hints_of(at).hints}
+
+
+RANKS = {
+    4: {"help"},
+    3: {"edit", "enact", "quit"},
+    2: {
+        "add", "again_form", "ask_again", "behind", "copy_run", "demo", "disagreements", "dry_run", "emails", "filter", "find",
+        "keys", "label", "messages", "new_run", "next", "open", "pause", "pin", "raw", "remove", "retry", "start", "stop",
+        "toggle", "try_key", "unfold", "withdraw", "write_task",
+    },
+    1: {
+        "archive", "archived", "back", "batches", "causes", "clear_bench", "compare", "compare_runs", "compare_versions",
+        "concurrency", "copy", "delete_run", "discard", "dismiss", "editor", "grow", "hold", "lane", "look_at_alarm", "mark",
+        "next_batch", "note", "previous", "quality", "regroup", "retry_all", "review", "save", "settle", "skip", "sort",
+        "suspicious", "swap", "task", "top_up", "try_out", "undo", "write_report", "zoom",
+    },
+}  # fmt: skip
+"""Actions by what keeps them in a footer without room for all: those that are asked for most stay longest."""
+
+
+def test_actions_give_way_in_a_footer_by_their_rank() -> None:
+    """All others are in the help and the palette alone; on screens that only lend an action it gives way first."""
+    for rank, names in RANKS.items():
+        assert {action.id for action in ALL if action.hint == rank} == names
+    assert {action.id for action in ALL if not action.hint}.isdisjoint(set().union(*RANKS.values()))
+    assert all(action.rank(scope) == min(1, action.hint) for action in ALL for scope in Scope if action.guest(scope))

@@ -448,3 +448,15 @@ async def test_a_run_that_stands_still_has_no_end_in_sight(desk: Opens) -> None:
         run.state, run.in_flight, run.asking = RunState.PAUSED, 0, {}
         await at.read()
         assert not any("ends " in row for row in at.lines_of(".pane-1"))
+
+
+@pytest.mark.asyncio
+async def test_an_export_says_how_many_rows_went_where(desk: Opens) -> None:
+    """When it is written, with the whole path."""
+    async with desk(running(40, 20)) as at:
+        at.run.path.parent.mkdir(parents=True)
+        at.app.perform("export")
+        await at.settle()
+        await at.press("enter")
+        (told,) = [call for call in at.engine.asked if call[0] == "export"]
+        assert f"40 rows exported to {told[2]}" in at.said()

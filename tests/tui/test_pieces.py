@@ -24,9 +24,11 @@ from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys.list import _key
 from tui.screens.new_run import forecast
 from tui.screens.new_run import task as steps
+from tui.terminal.textual_fixes import alive
 from tui.text import numbers, quality
 from tui.text.sent_messages import in_pack
 from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
+from tui.widgets.lists.rows import PAGE, Rows
 from tui.widgets.panes import keys, rate, recent, task
 
 pytestmark = pytest.mark.usefixtures("utc")
@@ -411,3 +413,32 @@ def test_of_many_labels_thirty_are_listed(labels: int, more: str) -> None:
     told = steps._told(replace(TASK, labels=tuple(LabelMeaning(f"v{n}", f"v{n}") for n in range(labels))), 60).plain
     assert [each.strip() for each in told.splitlines() if each.strip().startswith("and ")] == ([more] if more else [])
     assert ("v29" in told, "v30" in told) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("at", "height", "count", "wanted"),
+    [(0, 20, 1_000, {0}), (PAGE - 5, 20, 1_000, {0, 1}), (PAGE - 5, 20, PAGE, {0}), (0, 20, 0, {0})],
+    ids=["within a page", "over two", "at the end", "empty"],
+)
+def test_pages_in_view_are_asked_for_again(at: int, height: int, count: int, wanted: set[int]) -> None:
+    """Those of the first and the last row that can be seen, and none behind the last row that there is."""
+    asked: set[int] = set()
+    view = SimpleNamespace(
+        scroll_offset=SimpleNamespace(y=float(at)), size=SimpleNamespace(height=height), _count=count, _want=asked.add
+    )
+    Rows.reload_visible(view)  # type: ignore[arg-type]
+    assert asked == wanted
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+@pytest.mark.parametrize("attached", [True, False])
+@pytest.mark.parametrize(
+    ("shown", "display", "leaves"), [(True, "block", False), (False, "none", False), (False, "block", True)]
+)
+def test_what_is_being_removed_is_not_drawn_on(
+    mounted: bool, attached: bool, shown: bool, display: str, leaves: bool
+) -> None:
+    """A widget that is only hidden is there; Textual hides one that it removes by another way than its style."""
+    styles = SimpleNamespace(display=display)
+    widget = SimpleNamespace(is_mounted=mounted, is_attached=attached, display=shown, styles=styles)
+    assert alive(widget) is (mounted and attached and not leaves)  # type: ignore[arg-type]

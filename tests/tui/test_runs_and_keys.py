@@ -9,10 +9,10 @@ import pytest
 
 from core.engine import CopyRequest
 from core.llm.key_check import KeyCheck
-from core.model import CommandRecord, KeyState, RunState, RunSummary
+from core.model import CommandRecord, Dimension, KeyState, RunState, RunSummary
 from tests.tui.conftest import Desk, Opens
 from tests.tui.fake_engine import FakeEngine
-from tests.tui.fakes import NOW, WINDOWS
+from tests.tui.fakes import NOW, WINDOWS, window
 from tui.screens.keys.list import KeysScreen
 from tui.screens.keys.record import KeyRecordScreen
 from tui.screens.keys.windows import AddKey, Regroup
@@ -463,6 +463,19 @@ async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
         assert at.engine.asked[-1] == ("set_enabled", "main", False)
         await at.press("escape")
         assert isinstance(at.app.screen, KeysScreen)
+
+
+async def test_a_window_that_is_nearly_full_counts_its_last_second(desk: Opens) -> None:
+    """From a second on it says in how long it is full, below that it is full."""
+
+    def nearly(engine: FakeEngine) -> None:
+        tpm, rpm = window("org_a", Dimension.TPM, 8_000, 100), window("org_a", Dimension.RPM, 30, 1)
+        engine.quota = (replace(tpm, full_in_s=1.0), replace(rpm, full_in_s=0.9))
+
+    async with desk(size=(100, 40), change=nearly) as at:
+        await at.press("a", "enter")
+        assert "100 of 8,000 tokens per minute · refills in 00:01" in at.screen()
+        assert "1 of 30 requests per minute · full" in at.screen()
 
 
 @pytest.mark.parametrize("way", [(), ("e",), ("e", "enter"), ("a",), ("a", "enter")])
