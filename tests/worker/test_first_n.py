@@ -83,3 +83,13 @@ def test_a_first_n_is_said_in_a_sentence(wanted: int, going_on: str, over: str) 
     """While it goes on and once it is through, for one text and for many."""
     first_n = FirstN(wanted, dedupe=True)
     assert (first_n.going_on, first_n.over) == (going_on, over)
+
+
+def test_room_for_other_texts_is_what_is_left_of_the_first_n() -> None:
+    """Texts that are being asked about take it, copies once; it is never below zero."""
+    first_n = FirstN(2, dedupe=True)
+    rooms = [first_n.room]
+    for number, text in ((1, "a"), (2, "a"), (3, "b"), (4, "c")):
+        first_n.began(email(number, text))
+        rooms.append(first_n.room)
+    assert rooms == [2, 1, 1, 0, 0]

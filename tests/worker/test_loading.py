@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,3 +131,10 @@ async def test_a_validator_that_cannot_be_loaded_ends_the_run(
         with pytest.raises(ImportError, match="no such module"):
             await asyncio.wait_for(worker.run(), 20)
         assert (store.pending_count, store.failed_count) == (EMAILS, 0)
+
+
+@pytest.mark.parametrize(("loaded", "out", "held"), [(False, 7, False), (False, 8, True), (True, 8, False)])
+def test_until_answers_can_be_judged_eight_calls_may_be_out(loaded: bool, out: int, held: bool) -> None:
+    """The ninth waits for the validator."""
+    worker = SimpleNamespace(_loaded=loaded, _lane=range(out))
+    assert Worker._loading.fget(worker) is held  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ import pytest
 
 from core.commands.catalog import Label, Pause, Resume, Stop
 from core.errors import LabeltuiError, RunBusyError, RunFileError
-from core.model import RunState, exits
+from core.model import RunState, WorkerStatus, exits
 from core.runs import send as commands
 from core.runs.send import await_answer
 from core.settings import Settings
@@ -545,3 +545,27 @@ def test_logs_rotate_and_are_private(
     assert str(log) in capsys.readouterr().out
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT state FROM run").fetchone() == ("done",)
+
+
+@pytest.mark.parametrize(
+    ("pid", "host", "proven"),
+    [
+        (None, "", False),
+        (None, "here", False),
+        (None, "elsewhere", False),
+        (4711, "elsewhere", True),
+        (4711, "here", False),
+    ],
+)
+def test_a_worker_of_another_machine_is_taken_at_its_word(
+    pid: int | None, host: str, proven: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here its process is looked for; a run that names none has none."""
+
+    def gone(*_: object) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(supervisor.socket, "gethostname", lambda: "here")
+    monkeypatch.setattr(supervisor.os, "kill", gone)
+    worker = WorkerStatus(pid, alive=True, heartbeat_at=None, started_at=None, epoch=1, in_flight=0, host=host)
+    assert supervisor.is_proven(worker, Path("run.db")) is proven
