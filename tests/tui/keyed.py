@@ -138,7 +138,7 @@ async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> Asyn
         yield at
 
 
-async def enter(at: Desk, scope: Scope, row: Keyed) -> None:
+async def enter(at: Desk, scope: Scope, row: Keyed = PLAIN) -> None:
     """Leave all screens but the lowest, and come to that screen anew, in a world as it was in the beginning."""
     while len(at.app.screen_stack) > 2:
         at.app.pop_screen()

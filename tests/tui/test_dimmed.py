@@ -100,17 +100,30 @@ VISITS = [
     (world, scope)
     for world in WORLDS
     for scope in SCOPES
-    if not (world == "bare" and scope in NEEDS_ROWS) and (world != "at work" or scope is Scope.MONITOR)
+    if (world == "bare" and scope not in NEEDS_ROWS) or (world == "at work" and scope is Scope.MONITOR)
 ]
+TOGETHER = (True, False)
+"""Screens reached from the list of runs, and those reached from the monitor: each in one console."""
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("world", "scope"), VISITS, ids=[f"{scope}-{world}" for world, scope in VISITS])
 async def test_a_dimmed_key_says_why(desk: Opens, world: str, scope: Scope) -> None:
-    """On every screen, beside a worker, without one, and where there is nothing at all."""
+    """On every screen, beside a worker and where there is nothing at all."""
     run, change = WORLDS[world]
     async with on(desk, scope, run=run(), change=change) as at:
         await press_dimmed(at, world, scope)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("listed", TOGETHER, ids=["listed", "in a run"])
+async def test_a_dimmed_key_says_why_where_nobody_works(desk: Opens, listed: bool) -> None:
+    """On every screen, one after the other."""
+    scopes = [scope for scope in SCOPES if (scope in keyed.LISTED) is listed]
+    async with on(desk, Scope.RUNS if listed else Scope.MONITOR) as at:
+        for scope in scopes:
+            await keyed.enter(at, scope)
+            await press_dimmed(at, "idle", scope)
 
 
 @pytest.mark.asyncio
@@ -143,22 +156,26 @@ def test_whatever_changes_something_is_a_command() -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope not in BEHIND_A_WISH])
-async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, scope: Scope) -> None:
-    """Each command says that the console is read-only, from the palette it is not offered, and nothing changes."""
-    async with on(desk, scope, read_only=True) as at:
-        before = list(at.run.emails)
-        offered = {command.title for command in at.app.get_system_commands(at.app.screen)}
-        context = at.app.front_screen().context()  # type: ignore[union-attr]
-        for action in in_scope(scope):
-            if action.changes:
-                for key in action.keys:
-                    at.app.clear_notifications()
-                    await at.press(key)
-                    assert at.said() == READ_ONLY, action.id
-                assert action.label(context).capitalize() not in offered
-        assert [call for call in at.engine.asked if call[0] in CHANGES] == []
-        assert at.run.emails == before
+@pytest.mark.parametrize("listed", TOGETHER, ids=["listed", "in a run"])
+async def test_a_console_that_looks_on_refuses_every_change(desk: Opens, listed: bool) -> None:
+    """On every screen each command says that the console is read-only, the palette offers none, and nothing changes."""
+    scopes = [each for each in SCOPES if each not in BEHIND_A_WISH and (each in keyed.LISTED) is listed]
+    async with on(desk, Scope.RUNS if listed else Scope.MONITOR, read_only=True) as at:
+        for scope in scopes:
+            await keyed.enter(at, scope)
+            at.engine.asked.clear()
+            before = list(at.run.emails)
+            offered = {command.title for command in at.app.get_system_commands(at.app.screen)}
+            context = at.app.front_screen().context()  # type: ignore[union-attr]
+            for action in in_scope(scope):
+                if action.changes:
+                    for key in action.keys:
+                        at.app.clear_notifications()
+                        await at.press(key)
+                        assert at.said() == READ_ONLY, (scope, action.id)
+                    assert action.label(context).capitalize() not in offered, (scope, action.id)
+            assert [call for call in at.engine.asked if call[0] in CHANGES] == [], scope
+            assert at.run.emails == before, scope
 
 
 @pytest.mark.asyncio
