@@ -140,7 +140,7 @@ async def on(desk: Opens, scope: Scope, row: Keyed = PLAIN, **more: Any) -> Asyn
 
 async def enter(at: Desk, scope: Scope, row: Keyed = PLAIN) -> None:
     """Leave all screens but the lowest, and come to that screen anew, in a world as it was in the beginning."""
-    while len(at.app.screen_stack) > 2:
+    while getattr(at.app.screen, "SCOPE", None) not in (Scope.RUNS, Scope.MONITOR):
         at.app.pop_screen()
         await at.settle()
     beside(at.run.path).unlink(missing_ok=True)
