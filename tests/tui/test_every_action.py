@@ -22,6 +22,14 @@ pytestmark = pytest.mark.usefixtures("furnished_folder")
 EVERY = [(row, scope) for row in ROWS for scope in Scope if scope in row.scopes]
 
 
+LIST, TEXT = "Rows", "TextScroll"
+FOCUS = {
+    **dict.fromkeys(Scope, TEXT), Scope.MONITOR: "NoneType",
+    **dict.fromkeys((Scope.RUNS, Scope.EMAILS, Scope.BATCHES, Scope.KEYS, Scope.TASK, Scope.TRIAL, Scope.NEW_RUN), LIST),
+}  # fmt: skip
+"""What the arrow keys move on each screen from its first moment; on the monitor nothing."""
+
+
 async def does(at: Desk, row: Keyed, how: str | None) -> None:
     """Make it possible, press its key (None: choose it by name), answer its window: what the row tells comes true.
 
@@ -91,10 +99,11 @@ async def test_what_leaves_its_screen_otherwise_its_keys_do(
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("scope", "at_work"), SHARED, ids=[f"{scope}-{work}" for scope, work in SHARED])
 async def test_what_leaves_the_screen_as_it_is_its_keys_do(desk: Opens, scope: Scope, at_work: bool) -> None:
-    """One console, one key after the other, the first action by its name as well; back to the screen after each."""
+    """One console whose list or text has the focus, one key after the other, the first action by its name as well."""
     rows = [row for row, place in EVERY if row.shares and place is scope and row.at_work is at_work]
     async with on(desk, scope, replace(PLAIN, at_work=at_work)) as at:
         front = at.app.front_screen()
+        assert type(at.app.focused).__name__ == FOCUS[scope]
         for number, row in enumerate(rows):
             for how in (*actions.by_id(row.action).keys, *(() if number else (None,))):
                 await does(at, row, how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -463,6 +464,18 @@ async def test_enter_opens_the_record_of_a_key(desk: Opens) -> None:
         assert at.engine.asked[-1] == ("set_enabled", "main", False)
         await at.press("escape")
         assert isinstance(at.app.screen, KeysScreen)
+
+
+async def test_a_long_reason_of_a_key_ends_inside_its_pane(desk: Opens) -> None:
+    """With a sign that it goes on, in one line."""
+
+    def reasoned(engine: FakeEngine) -> None:
+        engine.held = [replace(engine.held[0], reason="r" * 300)]
+
+    async with desk(size=(100, 40), change=reasoned) as at:
+        await at.press("a", "enter")
+        (row,) = [each for each in at.screen().splitlines() if "rrrr" in each]
+        assert re.fullmatch(r"r{90,96}…", row.strip(" │"))
 
 
 async def test_a_window_that_is_nearly_full_counts_its_last_second(desk: Opens) -> None:
