@@ -68,6 +68,18 @@ def repaired(data: bytes, charset: str | None) -> tuple[str, bool]:
     return data.decode("latin-1"), name is None
 
 
+def holds(text: str, charset: str | None) -> bool:
+    """Return whether decoded text can have come in the charset that is named (True where none is known)."""
+    name = named(charset)
+    if name is None or text.isascii():
+        return True
+    try:
+        text.encode(_LARGER.get(name, name))
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 _LATIN = frozenset(
     ("ascii", "us_ascii", "latin_1", "latin1", "iso_8859_1", "iso8859_1", "l1", "cp1252", "windows_1252")
 )

@@ -19,6 +19,7 @@ Headers = Mapping[str, list[str]]
 BLOCK_LIMIT_CHARS = 1_000_000
 VALUE_LIMIT_CHARS = 1_000
 LIST_LIMIT_CHARS = 500
+_CHARSET = re.compile(r"""\bcharset\s{0,3}=\s{0,3}["']?([\w.:-]{1,60})""", re.IGNORECASE)
 _ENCODED_LIMIT_CHARS = 4 * VALUE_LIMIT_CHARS
 
 _HEADER = re.compile(r"([!-9;-~]{1,100})[ \t]*:(.*)", re.DOTALL)
@@ -150,6 +151,12 @@ def is_plain(headers: Headers) -> bool:
         "uue",
         "x-uue",
     )
+
+
+def charset(headers: Headers) -> str | None:
+    """Return the charset that the body's type names, as it is written there."""
+    match = _CHARSET.search(headers.get("content-type", ("",))[0][:_SHORT_CHARS])
+    return match[1] if match else None
 
 
 def _word(headers: Headers, name: str, default: str) -> str:

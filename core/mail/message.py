@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 
 from core.mail import headers as header_block
+from core.mail.charsets import holds
 from core.mail.cutting import shortened, without_quoted
 from core.mail.parts import HTML_LIMIT_CHARS, PARSE_LIMIT_CHARS, is_page, readable_body, text_of_html
 from core.model import NOTES, Task, View
@@ -99,7 +100,10 @@ def _body(raw: str, headers: header_block.Headers, start: int, room: int, notes:
     """
     plain, whole = header_block.is_plain(headers), True
     if plain and not is_page(raw, start):
-        return *_beginning(raw, start, room), True
+        text, cut = _beginning(raw, start, room)
+        if not text.isascii() and not holds(text, header_block.charset(headers)):
+            notes.add("charset")
+        return text, cut, True
     body = raw[start : start + PARSE_LIMIT_CHARS]
     if plain:
         text = text_of_html(body, notes)

@@ -20,7 +20,7 @@ from email.message import Message
 from typing import Any, TypeAlias
 
 from core.mail import headers as header_block
-from core.mail.charsets import named, repaired
+from core.mail.charsets import holds, named, repaired
 
 PARSE_LIMIT_CHARS = 256_000
 BOUNDARY_LIMIT = 20
@@ -275,6 +275,8 @@ def _content(part: _Part, notes: set[str]) -> str:
     if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
         unpacked = part.get_payload(decode=True)
         return _told(unpacked, charset, notes) if isinstance(unpacked, bytes) else payload
+    if not holds(payload, charset):  # its bytes were decoded with the message's
+        notes.add("charset")
     return payload
 
 

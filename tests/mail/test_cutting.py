@@ -97,6 +97,22 @@ def test_a_part_in_another_charset_than_it_names_is_noted() -> None:
     assert (view.text, view.flags) == ("café\n", "charset")
 
 
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [
+        ("text/plain; charset=us-ascii", "charset"),
+        ("text/plain; charset=utf-8", ""),
+        ('text/plain; charset="nope"', ""),
+        ("multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=us-ascii", "charset"),
+    ],
+)
+def test_a_text_that_its_charset_cannot_hold_is_noted_where_it_is_not_encoded(kind: str, flags: str) -> None:
+    """Such a text was decoded with the whole message, in the charset that its bytes are in."""
+    view = view_of(f"Subject: s\nContent-Type: {kind}\n\ncafé\n--b--\n", fields=("body",), truncate_at=6_000)
+    assert view.text.startswith("café")
+    assert view.flags == flags
+
+
 def test_the_prompt_says_what_a_mark_in_the_text_means() -> None:
     """Only where the task puts one in; else its words are those of before."""
     plain = messages(asking(), "")[0].content
