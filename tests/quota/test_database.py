@@ -177,6 +177,19 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM estimate") == [(0,)]
 
 
+def test_opening_the_file_again_keeps_the_locks_of_a_transaction(tmp_path: Path) -> None:
+    """A second connection of a process does not let others write into a transaction of the first."""
+    path = tmp_path / "quota.db"
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    with QuotaDatabase(path) as database, database.writing():
+        with QuotaDatabase(path):
+            pass
+        tried = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", other, str(path)], capture_output=True, text=True, check=False
+        )
+    assert "locked" in tried.stderr
+
+
 def test_the_file_opens_fast_and_light() -> None:
     """What status needs brings neither sqlite-utils nor the SDK, the screen or the TOML writer."""
     code = "import core.quota.keys.store, sys; print(' '.join(sys.modules))"

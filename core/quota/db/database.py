@@ -39,7 +39,8 @@ class QuotaDatabase:
             raise QuotaFileError(reason)
         try:
             private_dir(path.parent)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if not path.exists():  # closing a file drops every lock that SQLite holds on it in this process (POSIX)
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except FolderError as error:
             raise QuotaFileError(str(error)) from error
         except PermissionError as error:

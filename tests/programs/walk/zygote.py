@@ -16,6 +16,7 @@ import os
 import pkgutil
 import random
 import selectors
+import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from core import mail, runs, sources
 from core.llm.client import ChatClient
@@ -46,43 +47,65 @@ _CAPABILITY_VERSION = 0x20080522
 """capget(2): _LINUX_CAPABILITY_VERSION_3, three sets of 32 bits, twice."""
 
 
+_MOST_BYTES = 1 << 18
+"""Of an order for a worker: its arguments and its environment."""
+
+
 class ForkedWorker:
     """What the supervisor gets instead of a Popen: the same methods, for a fork.
 
-    A process between waits for the worker and passes its code on, for as long as somebody listens.
+    The fork is not one of the command, which may have the run file open: SQLite in the fork would take the command's
+    locks for its own and hold none. A process that was forked before the command began forks the worker, waits for it
+    and passes its code on, for as long as somebody listens.
     """
 
-    def __init__(self, arguments: Sequence[str], log: int, environment: dict[str, str]) -> None:
-        self._told, tell = os.pipe()
+    _nursery: socket.socket
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Fork the process that workers are forked from. Nothing may be open yet that a worker must not have."""
+        cls._nursery, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork() == 0:
-            worker = os.fork()
-            if worker:
-                os.closerange(3, tell)
-                os.write(tell, f"{worker}\n".encode())
-                code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-                with contextlib.suppress(BrokenPipeError):  # the command that started it is over
-                    os.write(tell, f"{code}\n".encode())
-                os._exit(0)
-            _become(environment, log, new_session=True)
-            sys.argv = ["core.worker", *arguments]
-            _leave(worker_main.main)
-        os.close(tell)
-        self._read = b""
-        while b"\n" not in self._read:
-            self._read += os.read(self._told, 32)
-        self.pid = int(self._read.split(b"\n")[0])
-        os.set_blocking(self._told, False)
+            cls._nursery.close()
+            _fork_workers(theirs)
+        theirs.close()
+
+    def __init__(self, arguments: Sequence[str], log: int, environment: dict[str, str]) -> None:
+        order = {"arguments": arguments, "environment": environment}
+        socket.send_fds(self._nursery, [json.dumps(order).encode()], [log])
+        self.pid = int(self._nursery.recv(32))
+        self._code: int | None = None
 
     def poll(self) -> int | None:
         """Return its exit code, or None while it lives."""
-        with contextlib.suppress(BlockingIOError):
-            self._read += os.read(self._told, 32)
-        lines = self._read.split(b"\n")
-        return int(lines[1]) if len(lines) > 2 else None
+        if self._code is None:
+            with contextlib.suppress(BlockingIOError):
+                self._code = int(self._nursery.recv(32, socket.MSG_DONTWAIT))
+        return self._code
 
     def wait(self) -> int:
         """Return at once: its end is taken note of by the process between."""
         return 0
+
+
+def _fork_workers(orders: socket.socket) -> NoReturn:
+    """Fork a worker for each order, answer its pid and, at its end, its code; end when nobody listens any more."""
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(orders, _MOST_BYTES, 1)
+        if not order:
+            os._exit(0)
+        given, log = json.loads(order), descriptors[0]
+        worker = os.fork()
+        if worker == 0:
+            _become(given["environment"], log, new_session=True)
+            sys.argv = ["core.worker", *given["arguments"]]
+            _leave(worker_main.main)
+        os.close(log)
+        with contextlib.suppress(OSError):  # the command that started it is over
+            orders.send(str(worker).encode())
+        code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+        with contextlib.suppress(OSError):
+            orders.send(str(code).encode())
 
 
 def _popen(arguments: Sequence[str], **options: Any) -> Any:
@@ -167,6 +190,8 @@ def begin(order: dict[str, Any]) -> int:
             acknowledge_commits(Path(order["acknowledged"]))
         if "fail" in order:
             _arm(**order["fail"])
+        if "tty" not in order:
+            ForkedWorker.prepare()
         _leave(lambda: cli.main(order["argv"]), order.get("counts"))
     return pid
 
