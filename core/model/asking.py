@@ -148,6 +148,7 @@ class Attempt:
     """Hold one call, as the run file keeps it. ``n`` counts the calls of one email from 1.
 
     ``label_probability`` is the one that the model gave the label that it answered, where the server reported it.
+    ``in_flight`` counts the calls that were out when it was sent, with it, on a server without quotas.
     """
 
     email_id: int
@@ -170,6 +171,7 @@ class Attempt:
     lane: str = "live"
     pack: PackPlace | None = None
     label_probability: float | None = None
+    in_flight: int | None = None
 
 
 @value(frozen=True, slots=True)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from core.model.value import value
-from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.intervals import log_hypergeometric_tail
 from core.quality.packing import FALSE_ALARMS_PER_100_RUNS as PACKS_FALSE_ALARMS
-from core.quality.packing import LIMIT as PACKS_LIMIT
 
 RUN_ALPHA = 0.003
 """False alarms of the run rule over all labels of a run: 0.0015 for each of two."""
@@ -30,6 +27,8 @@ ARMED_AFTER = 100
 SLOW_ARMED_AFTER = 200
 SLOW_LEAST_S = 0.001
 """A call that took no more than this longer than nine in ten of the first ones is not slow."""
+_STEADY = 0.75
+"""About as many calls are out where the tenth part with the fewest has no fewer than this share of the most."""
 CUSUM_LIMIT = 7.0
 FAILURES_IN_A_ROW = 25
 """So many different emails failing one after another, for a reason that is not quota, pause the run (a promise)."""
@@ -276,6 +275,75 @@ class RateCounter:
         return Reading(self._watch, WatchState.STEADY, self._sum, self._limit, f"{self._asks:,} asks, {tolerated}")
 
 
+class Slowness:
+    """Watch for answers that take longer than nine in ten of the first ones, with no more calls out than then.
+
+    On a server without quotas each call takes longer the more are out, and how many are is the worker's choice. So the
+    first 200 answers in a row with about as many out are the reference, and those with more are left out. Once that is
+    the rule, or a quarter fewer are out, another reference is taken. Under quotas the number is None: there more calls
+    are out because the server is slow.
+    """
+
+    def __init__(self) -> None:
+        self._answers = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._scan = WindowScan(
+            Watch.SLOW, "slow answers", limit=SLOW_LIMIT, armed_after=SLOW_ARMED_AFTER, upwards=True
+        )
+        self._first: deque[tuple[float, int]] = deque(maxlen=SLOW_ARMED_AFTER)
+        self._above_s = math.inf
+        self._most = self._others = 0
+
+    def observe(self, latency_s: float | None, in_flight: int | None) -> bool:
+        """Take the next answer's time and the calls that were out when it was asked for; return whether it alarms."""
+        if latency_s is None:
+            return False
+        self._answers += 1
+        if self._above_s == math.inf:
+            self._first.append((latency_s, in_flight or 0))
+            self._try_reference()
+            return False
+        if in_flight is not None and self._is_other(in_flight):
+            return False
+        return self._scan.observe(latency_s > self._above_s)
+
+    def _try_reference(self) -> None:
+        """Take the last 200 answers as the reference where about as many calls were out for all of them."""
+        if len(self._first) < SLOW_ARMED_AFTER or self._answers % WINDOW_EVERY:
+            return
+        loads = sorted(load for _, load in self._first)
+        tenth, self._most = loads[SLOW_ARMED_AFTER // 10], loads[9 * SLOW_ARMED_AFTER // 10]
+        if tenth < _STEADY * self._most:
+            return
+        self._above_s = sorted(latency for latency, _ in self._first)[9 * SLOW_ARMED_AFTER // 10] + SLOW_LEAST_S
+        for latency, _ in self._first:
+            self._scan.observe(latency > self._above_s)
+
+    def _is_other(self, in_flight: int) -> bool:
+        """Return whether a call with so many out is not to be compared; begin anew where most are not."""
+        is_more = in_flight > self._most
+        self._others = self._others + 1 if is_more or in_flight < _STEADY * self._most else max(0, self._others - 1)
+        if self._others == SLOW_ARMED_AFTER:
+            self._begin()
+        return is_more
+
+    def restart(self) -> None:
+        """Begin anew after a dismissal."""
+        self._scan.restart()
+
+    def reading(self) -> Reading:
+        """Return what the watch says now."""
+        if self._above_s == math.inf and len(self._first) == SLOW_ARMED_AFTER:
+            text = f"begins after {SLOW_ARMED_AFTER} asks with about as many calls out"
+            return Reading(Watch.SLOW, WatchState.ARMING, 0.0, SLOW_LIMIT, text)
+        found = self._scan.reading()
+        if not found.to_ask:
+            return found
+        return replace(found, from_ask=self._answers - found.to_ask + found.from_ask, to_ask=self._answers)
+
+
 class Identity:
     """Watch the model's name and fingerprint in each reply: a new one means that another model may answer."""
 
@@ -417,211 +485,3 @@ class PromptCap:
 
 def _log_beta_ratio(a: float, b: float, length: int) -> float:
     return math.lgamma(b + length) - math.lgamma(b) + math.lgamma(a + b) - math.lgamma(a + b + length)
-
-
-@value(frozen=True, slots=True)
-class Ask:
-    """Hold one settled ask as the watches see it: ``label`` is None where it failed; an identity may be empty.
-
-    ``chars`` is the length of its question, ``tokens`` what the server counted for it; 0 where either is not known.
-    """
-
-    label: str | None
-    reasked: bool
-    failed: bool
-    latency_s: float | None = None
-    model: str = ""
-    fingerprint: str = ""
-    email_id: int = 0
-    chars: int = 0
-    tokens: int = 0
-
-
-class WatchSet:
-    """Run all watches of one run on its stream of settled asks.
-
-    An alarm is kept until it is dismissed. ``expected`` asks the run is going to have; ``shuffled`` says whether the
-    work order is random: in the source's order the scan of shares is off, because topics change along a mailbox.
-    """
-
-    def __init__(
-        self,
-        labels: Sequence[str],
-        *,
-        expected: int,
-        shuffled: bool,
-        canaries: Callable[[], Canaries] | None = None,
-    ) -> None:
-        """Make empty watches; ``canaries`` makes those of the run, at the beginning and anew after a dismissal."""
-        self._labels = tuple(labels)
-        self._make_canaries = canaries
-        self.canaries = canaries() if canaries is not None else None
-        self._shuffled = shuffled
-        self._runs = [LabelRun(label, labels=len(labels), expected=expected) for label in labels]
-        # With two labels the second stream is the first one's mirror image.
-        streams = self._labels[1:] if len(labels) == 2 else self._labels
-        limit = WINDOW_LIMIT - math.log(max(1, len(streams)))
-        self._scans = {label: WindowScan(Watch.SHARES, label, limit=limit) for label in streams}
-        self._reasked = RateCounter(Watch.REASKED, healthy=0.05, trouble=0.15)
-        self._failed = RateCounter(Watch.FAILED, healthy=0.01, trouble=0.05, streak=FAILURES_IN_A_ROW)
-        self._slow = WindowScan(
-            Watch.SLOW, "slow answers", limit=SLOW_LIMIT, armed_after=SLOW_ARMED_AFTER, upwards=True
-        )
-        self._first_latencies: list[float] = []
-        self._slow_above = math.inf
-        self._identity = Identity()
-        self._cap = PromptCap()
-        self._raised: dict[Watch, Reading] = {}
-        self._asks = 0
-
-    @property
-    def raised(self) -> tuple[Reading, ...]:
-        """Return the alarms that nobody dismissed yet."""
-        return tuple(self._raised.values())
-
-    def observe(self, ask: Ask) -> tuple[Reading, ...]:
-        """Take the next settled ask; return the alarms that it raises, each only once."""
-        self._asks += 1
-        found: list[Reading] = []
-        if ask.label is not None:
-            if self.canaries is not None:
-                self.canaries.offer(ask.email_id, ask.label)
-            found += [run.reading() for run in self._runs if run.observe(ask.label)]
-            if self._shuffled:
-                found += [scan.reading() for label, scan in self._scans.items() if scan.observe(ask.label == label)]
-        for counter, hit in ((self._reasked, ask.reasked), (self._failed, ask.failed)):
-            if counter.observe(hit):
-                found.append(counter.reading())
-        if self._observe_latency(ask.latency_s):
-            found.append(self._slow.reading())
-        if self._cap.observe(ask.chars, ask.tokens):
-            found.append(self._cap.reading())
-        if self._identity.observe(ask.model, ask.fingerprint):
-            found.append(self._identity.reading())
-            if self.canaries is not None:
-                self.canaries.begin_round()
-        return self._raise(found)
-
-    def observe_canary(self, answer: CanaryAnswer, *, restored: bool = False) -> tuple[Reading, ...]:
-        """Take the answer to an email asked again, ``restored`` from the run file or new; return the alarm it raises.
-
-        It counts for no other watch.
-        """
-        if self.canaries is None:
-            return ()
-        alarms = self.canaries.restore(answer) if restored else self.canaries.answered(answer)
-        return self._raise([self._canary_reading(self.canaries, alarm=True)]) if alarms else ()
-
-    def alarm_of_packs(self, sentence: str, packed: int, statistic: float) -> tuple[Reading, ...]:
-        """Take the alarm of the control of packs, over so many packed texts; return it where none stands."""
-        first = max(1, self._asks - packed + 1)
-        return self._raise(
-            [Reading(Watch.PACKS, WatchState.ALARM, statistic, PACKS_LIMIT, sentence, first, self._asks)]
-        )
-
-    def _canary_reading(self, canaries: Canaries, *, alarm: bool = False) -> Reading:
-        statistic, limit = canaries.statistic
-        if alarm:
-            return Reading(Watch.CANARIES, WatchState.ALARM, statistic, limit, canaries.alarm, 0, self._asks)
-        state = WatchState.OFF if canaries.off else WatchState.STEADY if canaries.armed else WatchState.ARMING
-        return Reading(Watch.CANARIES, state, statistic, limit, canaries.sentence)
-
-    def _raise(self, found: Sequence[Reading]) -> tuple[Reading, ...]:
-        new = [reading for reading in found if reading.watch not in self._raised]
-        for reading in new:
-            self._raised.setdefault(reading.watch, reading)
-        return tuple({reading.watch: reading for reading in reversed(new)}.values())
-
-    def skip(self, labels: Mapping[str, int]) -> None:
-        """Count the answers of before, whose order is not known: how many had which label."""
-        asks = sum(labels.values())
-        self._asks += asks
-        for run in self._runs:
-            run.skip(labels.get(run.label, 0), asks)
-        for label, scan in self._scans.items():
-            scan.skip(labels.get(label, 0), asks)
-        for counter in (self._reasked, self._failed):
-            counter.skip(asks)
-        self._identity.skip(asks)
-        self._cap.skip(asks)
-
-    def restart(self, watch: Watch) -> None:
-        """Begin a watch anew after its alarm was dismissed: all asks up to now become its reference.
-
-        The two watches of labels begin anew together, since what raised one soon raises the other.
-        """
-        if watch in {Watch.RUN, Watch.SHARES}:
-            for run in self._runs:
-                run.restart()
-            for scan in self._scans.values():
-                scan.restart()
-        if watch is Watch.CANARIES and self._make_canaries is not None:
-            self.canaries = self._make_canaries()
-        self._raised.pop(watch, None)
-        by_watch: dict[Watch, RateCounter | WindowScan | Identity | PromptCap] = {
-            Watch.TRUNCATED: self._cap,
-            Watch.REASKED: self._reasked,
-            Watch.FAILED: self._failed,
-            Watch.SLOW: self._slow,
-            Watch.IDENTITY: self._identity,
-        }
-        if watch in by_watch:
-            by_watch[watch].restart()
-
-    def readings(self) -> tuple[Reading, ...]:
-        """Return what each watch says now; a raised alarm stays as it was when it was raised."""
-        runs = max(self._runs, key=lambda run: -run.reading().statistic).reading() if self._runs else None
-        scans = [scan.reading() for scan in self._scans.values()]
-        shares = min(scans, key=lambda reading: reading.statistic, default=None)
-        if not self._shuffled:
-            text = "off: texts are asked about in the source's order"
-            shares = Reading(Watch.SHARES, WatchState.OFF, 0.0, WINDOW_LIMIT, text)
-        found = [
-            runs, shares, self._reasked.reading(), self._failed.reading(), self._identity.reading(),
-            self._slow.reading(), self._cap.reading() if self._cap.counts else None,
-        ]  # fmt: skip
-        if self.canaries is not None:
-            found.insert(2, self._canary_reading(self.canaries))
-        return tuple(self._raised.get(reading.watch, reading) for reading in found if reading is not None)
-
-    def _observe_latency(self, latency_s: float | None) -> bool:
-        if latency_s is None:
-            return False
-        if len(self._first_latencies) < SLOW_ARMED_AFTER:
-            self._first_latencies.append(latency_s)
-            if len(self._first_latencies) == SLOW_ARMED_AFTER:
-                self._slow_above = sorted(self._first_latencies)[int(0.9 * SLOW_ARMED_AFTER)] + SLOW_LEAST_S
-                for value in self._first_latencies:
-                    self._slow.observe(value > self._slow_above)
-            return False
-        return self._slow.observe(latency_s > self._slow_above)
-
-
-REPLAYED = 3_000
-"""Asks that are replayed to take the watches up again: twice the longest window."""
-
-
-def replayed(
-    watches: WatchSet,
-    before: Mapping[str, int],
-    asks: Iterable[tuple[float, Ask | CanaryAnswer]],
-    dismissed: Iterable[tuple[float, str]],
-) -> WatchSet:
-    """Return watches that have seen a run's asks: ``before`` by label only, then the newest ones in their order.
-
-    ``asks``, with answers to canaries among them, and ``dismissed`` alarms (by the watch's name) come with their time:
-    a dismissal restarts its watch there.
-    """
-    watches.skip(before)
-    known = {watch.value: watch for watch in Watch}
-    ends = sorted((at, known[name]) for at, name in dismissed if name in known)
-    for at, ask in asks:
-        while ends and ends[0][0] <= at:
-            watches.restart(ends.pop(0)[1])
-        if isinstance(ask, CanaryAnswer):
-            watches.observe_canary(ask, restored=True)
-        else:
-            watches.observe(ask)
-    for _, watch in ends:
-        watches.restart(watch)
-    return watches

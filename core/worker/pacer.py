@@ -44,6 +44,10 @@ class Permit(Protocol):
     def lane(self) -> str:
         """Return the lane that the call is recorded under."""
 
+    @property
+    def in_flight(self) -> int | None:
+        """Return how many calls were out when it was given, with its own; None where quotas bound them."""
+
 
 P = TypeVar("P", bound=Permit)
 
@@ -98,6 +102,7 @@ class Slot:
     organization: str
     tokens: tuple[float, float] = field(default=(0.0, 0.0), compare=False)
     lane: str = field(default="live", compare=False)
+    in_flight: int | None = field(default=None, compare=False)
 
 
 class ConcurrencyLimit:
@@ -140,7 +145,7 @@ class ConcurrencyLimit:
         if self._out >= (1 if self._rest_s else self._limit):
             return Wait(None, "", self._organization, f"{self._out} calls are out")
         self._out += 1
-        return Slot(candidates[0].email_id, self._alias, self._organization)
+        return Slot(candidates[0].email_id, self._alias, self._organization, in_flight=self._out)
 
     def answered(self, grant: Slot, usage: Usage, headers: Mapping[str, str], latency_s: float) -> None:  # noqa: ARG002
         """Note an answer: nothing rests any more."""

@@ -182,6 +182,7 @@ class Question:
     started_at: float
     latency_s: float
     lane: str = "live"
+    in_flight: int | None = None
 
 
 @value(frozen=True, slots=True)
@@ -231,6 +232,7 @@ def attempt_of(task: Task, question: Question, outcome: Outcome, **known: Any) -
         latency_s=question.latency_s,
         outcome=outcome,
         lane=question.lane,
+        in_flight=question.in_flight,
         **known,
     )
 
@@ -453,7 +455,7 @@ class Exchange:
 
     def _question(self, permit: Permit, email: PendingEmail, started_at: float, judged_s: float = 0.0) -> Question:
         latency_s = max(0.0, self._clock() - started_at - judged_s)
-        return Question(email, permit.alias, permit.organization, started_at, latency_s, permit.lane)
+        return Question(email, permit.alias, permit.organization, started_at, latency_s, permit.lane, permit.in_flight)
 
     def why_full(self, out: int) -> str:
         """Return why no call may go out while so many are ``out``, or nothing."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.model import AskKind
-from core.quality.alarms import PAUSING, Ask, Reading, Watch, WatchSet
+from core.quality.alarms import PAUSING, Reading, Watch
 from core.quality.canaries import Canaries
 from core.quality.packing import PackControl
+from core.quality.watch_set import Ask, WatchSet
 from core.storage.writing.settle import Answer
 from core.worker.commit import best_effort
 
@@ -75,6 +76,7 @@ class RunWatches:
                 reasked=answer.settled.reasks > 0 and not self._store.was_in_batch(attempt.email_id),
                 failed=answer.settled.failure is not None,
                 latency_s=attempt.latency_s if attempt.lane == "live" and attempt.pack is None else None,
+                in_flight=attempt.in_flight,
                 model=attempt.reply_model or "",
                 fingerprint=attempt.system_fingerprint or "",
                 email_id=attempt.email_id,

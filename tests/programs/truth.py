@@ -20,9 +20,10 @@ from itertools import accumulate
 from statistics import fmean, median
 from typing import Any
 
-from core.quality.alarms import Ask, Watch, WatchSet
+from core.quality.alarms import Watch
 from core.quality.canaries import Canaries, CanaryAnswer
 from core.quality.estimates import GATE_SIZES, Estimate, Stratum, accuracy, label_figures, passed_gate
+from core.quality.watch_set import Ask, WatchSet
 
 TOTAL = 5_000
 CANARY_CHANGES: tuple[tuple[str, int, dict[str, Any]], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
@@ -10,18 +11,18 @@ import pytest
 from core.quality.alarms import (
     FAILURES_IN_A_ROW,
     PAUSING,
-    Ask,
     Identity,
     LabelRun,
     PromptCap,
     RateCounter,
     Reading,
+    Slowness,
     Watch,
-    WatchSet,
     WatchState,
     WindowScan,
     replayed,
 )
+from core.quality.watch_set import Ask, WatchSet
 
 
 def first_alarm(watches: WatchSet, asks: list[Ask]) -> tuple[int, Reading] | None:
@@ -104,6 +105,32 @@ def test_failures_in_a_row_are_left_to_their_own_rule() -> None:
     assert (alarm[0], alarm[1].watch) == (25, Watch.FAILED)
     assert "24 of the last 25 asks" in alarm[1].sentence
     assert first_alarm(watches(), [bad] * FAILURES_IN_A_ROW + [good] * 3) is None
+
+
+def answers_of(slowness: Slowness, out: int, latency_s: float, count: int) -> bool:
+    """Let ``count`` answers come with ``out`` calls at once; return whether any alarmed."""
+    rng = random.Random(out)
+    return any(slowness.observe(rng.lognormvariate(math.log(latency_s), 0.3), out) for _ in range(count))
+
+
+def test_answers_that_take_longer_because_more_are_asked_for_at_once_do_not_alarm() -> None:
+    """The search for the best number of calls at once makes answers slower; a slower server is noticed after it."""
+    slowness = Slowness()
+    assert not answers_of(slowness, 64, 0.5, 100)
+    assert not answers_of(slowness, 128, 1.0, 250)
+    assert not answers_of(slowness, 64, 0.5, 600)
+    assert not answers_of(slowness, 80, 0.65, 150)
+    assert answers_of(slowness, 64, 1.0, 100)
+    assert 1_100 < slowness.reading().to_ask <= 1_200
+
+
+def test_a_server_that_slows_down_is_noticed_whether_its_calls_are_counted_or_not() -> None:
+    """Under quotas a slow server is the reason that more calls are out, and their number is None."""
+    for out in (64, None):
+        slowness = Slowness()
+        for _ in range(400):
+            assert not slowness.observe(0.5, out)
+        assert any(slowness.observe(1.0, out) for _ in range(60))
 
 
 def test_slower_answers_alarm() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.quality.alarms import Ask, Watch, WatchSet, WatchState, replayed
+from core.quality.alarms import Watch, WatchState
 from core.quality.canaries import (
     Canaries,
     CanaryAnswer,
@@ -13,6 +13,7 @@ from core.quality.canaries import (
     expected_asks,
     round_changed,
 )
+from core.quality.watch_set import Ask, WatchSet, replayed
 
 LABELS = ("1", "0")
 

@@ -340,6 +340,7 @@ class Broker:
             probes_org=org.health.asked(),
             probes_slot=not org.health.out and slot.health.asked(),
             lap=self._room.knee.asked(self._room.in_flight) if unlimited else 0,
+            in_flight=self._room.in_flight if unlimited else None,
             lane=self.lane,
             texts=need.texts,
         )

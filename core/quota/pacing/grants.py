@@ -42,6 +42,7 @@ class Grant:
     org: Organization = field(repr=False, compare=False)
     in_demand: bool = field(default=False, repr=False)
     lap: int = field(default=0, repr=False)
+    in_flight: int | None = field(default=None, repr=False)
     probes_org: bool = field(default=False, repr=False)
     probes_slot: bool = field(default=False, repr=False)
     lane: str = "live"

@@ -524,6 +524,12 @@ def m020_reading(db: Database) -> None:
     db.execute("ALTER TABLE run ADD COLUMN reading TEXT")
 
 
+@migrations()
+def m021_calls_in_flight(db: Database) -> None:
+    """Add how many calls were out when one was sent, where no quota bounds them: more of them make each slower."""
+    db.execute("ALTER TABLE attempt ADD COLUMN in_flight INTEGER")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)

@@ -45,7 +45,10 @@ FORMAT_WITH_LABEL_COUNTS = 16
 FORMAT_WITH_READING = 18
 """The first format that keeps which columns of its source a person named."""
 
-FORMAT_VERSION = 18
+FORMAT_WITH_CALLS_IN_FLIGHT = 19
+"""The first format that keeps how many calls were out when one was sent."""
+
+FORMAT_VERSION = 19
 """Kept in ``user_version``. A file with a larger number is from a newer labeltui and is refused."""
 
 

@@ -77,6 +77,7 @@ COLUMNS: dict[int, dict[str, str]] = {
     15: {"attempt": "label_probability"},
     17: {"run": "batch_size batches_open"},
     18: {"run": "reading"},
+    19: {"attempt": "in_flight"},
 }
 """The columns that each format added, by table."""
 

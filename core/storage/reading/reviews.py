@@ -13,15 +13,17 @@ from itertools import islice
 from pathlib import Path
 
 from core.model import Task
-from core.quality.alarms import REPLAYED, Ask, Reading, Watch, WatchSet, WatchState, replayed
+from core.quality.alarms import Reading, Watch, WatchState
 from core.quality.audit import Answer, Audit, Batch, GoldSet, Member, watch_json
 from core.quality.canaries import EVERY, FEWEST_TEXTS, MOST, TEXTS_PER_CANARY, Canaries, CanaryAnswer
 from core.quality.packing import LIMIT as PACKS_LIMIT
 from core.quality.sampling import DEFAULT_GOAL, Sample, base_rate, permanent_number
+from core.quality.watch_set import REPLAYED, Ask, WatchSet, replayed
 from core.storage.file.message import message_of
 from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS, task_of
 from core.storage.file.schema_version import (
     FORMAT_WITH_BATCHES,
+    FORMAT_WITH_CALLS_IN_FLIGHT,
     FORMAT_WITH_CANARIES,
     FORMAT_WITH_LABEL_COUNTS,
     FORMAT_WITH_PACKS,
@@ -112,10 +114,11 @@ def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] 
         latency = "CASE WHEN a.lane = 'live' AND a.pack_id IS NULL THEN a.latency_s END"
     if file_format >= FORMAT_WITH_BATCHES:
         in_batch = " AND NOT EXISTS (SELECT 1 FROM attempt AS b WHERE b.email_id = r.email_id AND b.lane = 'batch')"
+    in_flight = "a.in_flight" if file_format >= FORMAT_WITH_CALLS_IN_FLIGHT else "NULL"
     newest = db.execute(
         "SELECT l.id, l.at, l.value, (SELECT count(*) FROM attempt AS r WHERE r.email_id = l.email_id"
-        f" AND r.kind = 'reask' AND r.id <= l.attempt_id{in_batch}), {latency}, {identity}, l.email_id FROM label AS l"
-        " LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model' AND l.task_version = ?"
+        f" AND r.kind = 'reask' AND r.id <= l.attempt_id{in_batch}), {latency}, {in_flight}, {identity}, l.email_id"
+        " FROM label AS l LEFT JOIN attempt AS a ON a.id = l.attempt_id WHERE l.source = 'model' AND l.task_version = ?"
         " ORDER BY l.id DESC LIMIT ?",
         (version, REPLAYED),
     ).fetchall()
@@ -131,12 +134,13 @@ def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] 
                 reasked=bool(reasks),
                 failed=False,
                 latency_s=latency,
+                in_flight=out,
                 model=model or "",
                 fingerprint=prints or "",
                 email_id=email_id,
             ),
         )
-        for _, at, value, reasks, latency, model, prints, email_id in reversed(newest)
+        for _, at, value, reasks, latency, out, model, prints, email_id in reversed(newest)
     ]
     failed = db.execute(
         "SELECT e.settled_at FROM email AS e WHERE e.state = 'failed' AND e.settled_at >= ? AND EXISTS"

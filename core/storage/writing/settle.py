@@ -181,8 +181,8 @@ def add_attempts(db: sqlite3.Connection, attempts: Sequence[Attempt], epoch: int
     db.executemany(
         "INSERT INTO attempt(id, email_id, n, kind, key_alias, organization, model, task_version, started_at,"
         " latency_s, outcome, raw_answer, error, prompt_tokens, completion_tokens, request_id, reply_model,"
-        " system_fingerprint, lane, epoch, pack_id, pack_position, label_probability)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " system_fingerprint, lane, epoch, pack_id, pack_position, label_probability, in_flight)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 number,
@@ -208,6 +208,7 @@ def add_attempts(db: sqlite3.Connection, attempts: Sequence[Attempt], epoch: int
                 None if attempt.pack is None else packs[attempt.pack.pack],
                 None if attempt.pack is None else attempt.pack.position,
                 attempt.label_probability,
+                attempt.in_flight,
             )
             for number, attempt in enumerate(attempts, first)
         ],

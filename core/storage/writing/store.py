@@ -27,9 +27,10 @@ from core.model import (
     Task,
     View,
 )
-from core.quality.alarms import Reading, WatchSet
+from core.quality.alarms import Reading
 from core.quality.packing import PackControl
 from core.quality.sampling import Sample
+from core.quality.watch_set import WatchSet
 from core.storage.file.connection import cache_for_bulk, immediately, in_bulk, make_writer, open_writer
 from core.storage.file.control import CommandRow
 from core.storage.file.rows import BAD_ANSWERS, budget_of, task_of, worked_s

@@ -45,6 +45,7 @@ class _Permit:
     email_id: int = 0
     organization: str = ""
     tokens: tuple[float, float] = (0.0, 0.0)
+    in_flight: int | None = None
 
 
 class _Memory:
