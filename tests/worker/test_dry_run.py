@@ -30,6 +30,7 @@ from core.storage.reading.sampling import sample
 from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.store import Store
 from core.worker.dry_run import DryRun
+from core.worker.pacer import Slot
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import labeled
 from tests.worker.test_process import make, simulator, until
@@ -160,11 +161,7 @@ class Quota:
     def next(self, candidates: list[object]) -> object:
         decision = self.decisions.pop(0) if self.decisions else "grant"
         if decision == "grant":
-            return type(
-                "Grant",
-                (),
-                {"email_id": candidates[0].email_id, "alias": "main", "organization": "org", "lane": "live"},
-            )()  # type: ignore[attr-defined]
+            return Slot(candidates[0].email_id, "main", "org")  # type: ignore[attr-defined]
         return decision
 
     def answered(self, *_: object) -> None:

@@ -240,7 +240,7 @@ def test_a_model_that_is_gone_is_reported_once_by_a_pack_and_fails_no_text() -> 
         task=task_with(3), fleet=None, pacer=pacer, clock=lambda: 5.0, retries=RetryPolicy()
     )  # fmt: skip
     texts = [PendingEmail(n, n - 1, f"mail-{n}", "", f"text {n}", f"text {n}") for n in (1, 2, 3)]
-    permit = SimpleNamespace(email_id=-1, alias="one", organization="org", lane="live")
+    permit = SimpleNamespace(email_id=-1, alias="one", organization="org", lane="live", in_flight=None)
     found = exchange._pack_failed(permit, texts, 3.0, ModelGoneError("the model is gone", conclusive=True))
     assert [bool(each.run_over) for each in found] == [True, False, False]
     assert "the model is gone" in found[0].run_over
