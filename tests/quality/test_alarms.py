@@ -20,9 +20,8 @@ from core.quality.alarms import (
     Watch,
     WatchState,
     WindowScan,
-    replayed,
 )
-from core.quality.watch_set import Ask, WatchSet
+from core.quality.watch_set import Ask, WatchSet, replayed
 
 
 def first_alarm(watches: WatchSet, asks: list[Ask]) -> tuple[int, Reading] | None:
