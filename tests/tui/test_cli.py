@@ -215,6 +215,24 @@ def test_a_run_is_found_by_path_too(say: Say, source: Path, settings: Settings) 
     assert "0 of 3" in out
 
 
+def test_what_of_a_source_was_not_taken_is_counted_with_its_reason_and_listed(say: Say, tmp_path: Path) -> None:
+    """By `new`, by `status`, and by `skipped`, where each stands with its place."""
+    (tmp_path / "mixed").mkdir()
+    for name, text in (("a.txt", "lunch"), ("Thumbs.db", "x"), ("c.pdf", "%PDF"), ("d.png", "x"), (".e", "x")):
+        (tmp_path / "mixed" / name).write_text(text)
+    assert "skipped 2: it is in no known form" in say("new", tmp_path / "mixed")[1]
+    told = say("status", "mixed")[1]
+    assert (
+        "  source    4 not taken (2: it is in no known form; 1: it is a mail program's own file; 1 more reason)" in told
+    )
+    assert json.loads(say("status", "mixed", "--json")[1])["not_taken"] == {
+        "it is in no known form": 2,
+        "its name begins with a dot": 1,
+        "it is a mail program's own file": 1,
+    }
+    assert "  file d.png: .png" in say("skipped", "mixed")[1]
+
+
 def test_a_person_labels_without_a_worker(say: Say, source: Path, settings: Settings) -> None:
     """The label is written at once, wins, and appears in the export with its source."""
     say("new", source)

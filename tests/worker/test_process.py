@@ -377,7 +377,7 @@ def test_status_as_json_agrees_with_the_tables(
     assert set(status) == {
         "run", "path", "state", "reason", "worker", "total", "labeled", "failed", "skipped", "pending", "cursor",
         "labels", "reasks", "attempts", "tokens", "rate_per_min", "eta_s", "binding_limit", "keys", "alarms", "canaries",
-        "batches", "concurrency", "lane", "lane_by", "lanes", "places",
+        "batches", "concurrency", "lane", "lane_by", "lanes", "places", "not_taken",
     }  # fmt: skip
     assert set(status["worker"]) == {"pid", "alive", "heartbeat_age_s"}
     assert set(status["keys"][0]) == {

@@ -20,6 +20,7 @@ from tui.commands.printing import complain, counting, say, say_hung
 from tui.text.numbers import age, countdown, end_of, number, percent, plural, share, with_name
 from tui.text.rates import rate
 
+_REASONS_NAMED = 2
 _MOST_LABELS = 20
 """Labels whose counts stand in a line; of more, those that were given most."""
 
@@ -317,7 +318,8 @@ def status(given: argparse.Namespace) -> int:
 def print_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
     """Print where the run is as one JSON object; of the ``parts`` of a series, as one."""
     snapshot = _snapshot(engine, path, name, parts)
-    print(json.dumps(as_json(snapshot, *_keys_of(engine, path, snapshot))))  # noqa: T201
+    told = as_json(snapshot, *_keys_of(engine, path, snapshot))
+    print(json.dumps({**told, "not_taken": _not_taken(engine, path)}))  # noqa: T201
 
 
 def say_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path] = ()) -> None:
@@ -325,6 +327,24 @@ def say_status(engine: Engine, path: Path, name: str = "", parts: Sequence[Path]
     snapshot = _snapshot(engine, path, name, parts)
     for line in as_lines(snapshot, *_keys_of(engine, path, snapshot)):
         say_hung(line)
+    if reasons := _not_taken(engine, path):
+        say_hung(not_taken_line(reasons, snapshot.run.name))
+
+
+def _not_taken(engine: Engine, path: Path) -> dict[str, int]:
+    """Return why how much of the source was not taken."""
+    with engine.view(path) as reader:
+        return reader.skipped_by_reason()
+
+
+def not_taken_line(reasons: Mapping[str, int], run: str) -> str:
+    """Return the line about what of the source was not taken, with the two most frequent reasons."""
+    named = [
+        f"{number(count)}: {one_line(reason, limit=100)}" for reason, count in list(reasons.items())[:_REASONS_NAMED]
+    ]
+    more = [f"{plural(len(reasons) - _REASONS_NAMED, 'more reason')}"] if len(reasons) > _REASONS_NAMED else []
+    said = "; ".join((*named, *more))
+    return f"  source    {number(sum(reasons.values()))} not taken ({said}); `labeltui skipped {run}` lists them"
 
 
 def _snapshot(engine: Engine, path: Path, name: str, parts: Sequence[Path]) -> Snapshot:
