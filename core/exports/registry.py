@@ -22,7 +22,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from core import files
-from core.errors import ExportError
+from core.errors import ExportError, UnknownNameError
 from core.exports import layouts, lines, tables
 from core.exports.columns import COLUMNS, Table
 from core.files import ObjectStore, ObjectStoreError, address_of
@@ -96,7 +96,7 @@ def layout_for(path: Path, name: str | None = None) -> Layout:
     """Return the layout of that name, or the one that a path's suffix means.
 
     Raises:
-        ExportError: there is none; lists the known ones.
+        UnknownNameError, ExportError: no layout has that name or suffix; lists the known ones.
     """
     if name is not None:
         plain = "".join(sign for sign in name.lower() if sign.isalnum())
@@ -105,7 +105,7 @@ def layout_for(path: Path, name: str | None = None) -> Layout:
             if layout.name.replace("-", "") == plain:
                 return layout
         known = ", ".join(layout.name for layout in (*LAYOUTS, *_foreign()))
-        raise ExportError(f"There is no layout {name!r}. Choose one of {known}.")
+        raise UnknownNameError(f"There is no layout {name!r}. Choose one of {known}.")
     if path == STANDARD_OUTPUT:
         return LAYOUTS[0]
     suffix = path.suffix.lower()

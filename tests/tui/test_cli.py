@@ -247,7 +247,10 @@ def test_a_person_labels_without_a_worker(say: Say, source: Path, settings: Sett
 def test_a_person_notes_skips_and_undoes_without_a_worker(
     say: Say, source: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    """Each is done at once and told; a note reaches the export; undo takes back the last, then the one before."""
+    """Each is done at once and told; a note reaches the export; undo takes back the last, then the one before.
+
+    An id or a layout that is not known is wrong usage.
+    """
     say("new", source)
     assert "note by" in say("note", "mail", "b", "ask Bo about it")[1]
     assert "1 text skipped" in say("skip", "mail", "b")[1]
@@ -264,6 +267,8 @@ def test_a_person_notes_skips_and_undoes_without_a_worker(
     assert "nothing was changed" in say("undo", "mail")[1]
     assert say("note", "mail", "b", "  ")[0] == 1
     assert say("skip", "mail", "zzz")[0] == 2
+    code, _, err = say("export", "mail", tmp_path / "out.csv", "--layout", "nosuch")
+    assert (code, "There is no layout 'nosuch'" in err) == (2, True)
 
 
 def test_a_value_that_is_no_label_is_refused(say: Say, source: Path) -> None:
