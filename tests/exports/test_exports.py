@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.errors import ExportError, UsageError
+from core.errors import ExportError, UnknownNameError, UsageError
 from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, table_of
 from core.exports.lines import _csv_lines
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
@@ -444,7 +444,7 @@ def test_a_package_can_bring_a_layout(tmp_path: Path, monkeypatch: pytest.Monkey
     try:
         export_table(table(LABELED, FAILED), tmp_path / "ids.txt", layout="mine")
         assert (tmp_path / "ids.txt").read_text() == "a/1.,a/2."
-        with pytest.raises(ExportError, match="mine"):
+        with pytest.raises(UnknownNameError, match="mine"):
             export_table(table(LABELED), tmp_path / "ids.txt", layout="other")
     finally:
         registry._foreign.cache_clear()
