@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,6 +67,14 @@ def audit(path: Path) -> Audit:
 
 def by_version(path: Path) -> dict[int, str]:
     return {number: label for _, number, label in labels_of_versions(path, "v1")}
+
+
+def test_a_view_shows_reviews_with_their_time_as_text(run: Path) -> None:
+    """For tools that know no seconds since 1970, as the views of labeled and failed emails do."""
+    answer(run, ReviewAnswer(1, "anna", "0"))
+    with closing(sqlite3.connect(run)) as db:
+        (at, text) = db.execute("SELECT at, reviewed_at FROM audited").fetchone()
+    assert text == datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def test_an_answer_wins_and_the_model_keeps_its_label(run: Path) -> None:

@@ -530,6 +530,17 @@ def m021_calls_in_flight(db: Database) -> None:
     db.execute("ALTER TABLE attempt ADD COLUMN in_flight INTEGER")
 
 
+@migrations()
+def m022_review_times(db: Database) -> None:
+    """Add the time of each review as text to the view of them, as the other views have it."""
+    db.execute("DROP VIEW IF EXISTS audited")
+    db.execute(
+        "CREATE VIEW audited AS SELECT e.id AS email_id, e.source_id, r.annotator, r.kind, r.value, r.batch, r.seconds,"
+        " r.at, strftime('%Y-%m-%dT%H:%M:%SZ', r.at, 'unixepoch') AS reviewed_at"
+        " FROM review AS r JOIN email AS e ON e.id = r.email_id WHERE r.undone_at IS NULL"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables up to this version's. Each migration is one transaction; call it under the run's lock."""
     db = Database(connection)
