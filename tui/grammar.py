@@ -33,14 +33,23 @@ GROUPS = {
 _HEADINGS = {commands.split()[0]: heading for heading, commands in GROUPS.items()}
 
 
+_TO_DO = (
+    "add|begin|check|choose|close|copy|give|install|labeltui|leave|make|mend|name|pipe|remove|rename|set|state|take|"
+    "update|use|write"
+)
+"""How what to do begins behind a colon or semicolon."""
+
+
 def envelope(kind: str, text: str) -> str:
     """Return the JSON object that a command with ``--json`` prints for an error.
 
-    ``text`` is a sentence on what happened and, behind it, what to do.
+    ``text`` is a sentence on what happened and, behind it, what to do: another sentence, or the rest of the same one.
     """
     import json  # noqa: PLC0415 - not before something is wrong
 
     message, *rest = re.split(r"(?<=[.!?]) (?=[A-Z`])", text, maxsplit=1)
+    if not rest:
+        message, *rest = re.split(rf"[:;] (?=(?:{_TO_DO})\b)", text, maxsplit=1)
     return json.dumps({"error": {"kind": kind, "message": message, "remedy": rest[0] if rest else ""}})
 
 

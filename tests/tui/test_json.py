@@ -14,7 +14,7 @@ from tests.conftest import MakeRun
 from tests.programs.guide import leaves
 from tui import guide
 from tui.cli import main
-from tui.grammar import WITHOUT_JSON, parser
+from tui.grammar import WITHOUT_JSON, envelope, parser
 
 LONG = frozenset({"demo", "serve", "simulate"})
 """Commands that go on for a while; tests of their own run them."""
@@ -103,3 +103,22 @@ def test_watching_ends_with_the_status(make_run: MakeRun, home: Path, capsys: py
     watched = json.loads(capsys.readouterr().out)
     main(["status", str(path), "--json"])
     assert watched.keys() == json.loads(capsys.readouterr().out).keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "remedy"),
+    [
+        ("There is no run 'a'. Runs here: b.", "There is no run 'a'.", "Runs here: b."),
+        ("there is no key: add one with labeltui keys add", "there is no key", "add one with labeltui keys add"),
+        ("No key is called a: labeltui keys list shows them", "No key is called a", "labeltui keys list shows them"),
+        (
+            "a.toml is not valid TOML (line 2: no value): mend it",
+            "a.toml is not valid TOML (line 2: no value)",
+            "mend it",
+        ),
+        ("The disk is full", "The disk is full", ""),
+    ],
+)
+def test_what_to_do_stands_by_itself(text: str, message: str, remedy: str) -> None:
+    """Whether it is a sentence of its own or follows a colon."""
+    assert json.loads(envelope("kind", text))["error"] == {"kind": "kind", "message": message, "remedy": remedy}
