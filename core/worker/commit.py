@@ -81,8 +81,9 @@ class Committer:
         while True:
             await self._ready.wait()
             batch = self._queue
+            answers = [answer for answer, _ in batch]
             try:
-                self._store.commit([answer for answer, _ in batch], now=self._clock())
+                self._store.commit(answers, now=self._clock())
             except sqlite3.OperationalError as error:
                 self.blocked = str(error)
                 _log.error("the run file cannot be written (%s); answers are kept and tried again", error)
@@ -99,7 +100,7 @@ class Committer:
                 self._ready.clear()
             self.blocked = ""
             if self._committed is not None:
-                self._committed([answer for answer, _ in batch])
+                self._committed(answers)
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)

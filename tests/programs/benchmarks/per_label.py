@@ -295,10 +295,13 @@ class _Answering:
 
 
 class _Accepting:
-    async def judge(self, reply: Any) -> Any:
+    def __init__(self) -> None:
         from core.model import Outcome, Verdict
 
-        return Verdict(Outcome.ANSWERED, reply.text)
+        self._verdict = Verdict(Outcome.ANSWERED, "1")
+
+    async def judge(self, _reply: Any) -> Any:
+        return self._verdict
 
 
 @contextlib.contextmanager
