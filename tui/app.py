@@ -5,6 +5,7 @@ It never sets a state of its own from a key: a command is shown as requested unt
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -107,6 +108,7 @@ class LabeltuiApp(ConsoleApp):
         self.call_after_refresh(self._begin)  # the first paint goes first; reading imports what it needs
 
     def _begin(self) -> None:
+        gc.enable()
         self.jobs.start()
         self.chores.start()
         self.countings.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def demo(given: argparse.Namespace) -> int:
 
 def _demo_in_console(engine: Engine, given: argparse.Namespace) -> int:
     """Show the demo at once: its worker imports what it needs while the run is made, and takes it while this does."""
+    gc.disable()  # as :func:`console` does
     with engine.worker_ahead() as ahead, ThreadPoolExecutor(1) as pool:
         path, _ = engine.prepare_demo(given.emails, fresh=given.fresh)
         starting = pool.submit(engine.start, path, ahead=ahead)
