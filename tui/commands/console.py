@@ -47,7 +47,10 @@ def console(
     )
     if hasattr(signal, "SIGHUP") and not here.browser:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored; without a terminal nobody is here
-    app.run()
+    try:
+        app.run()
+    finally:
+        gc.enable()
     if app.leave_message and not here.browser:
         say(app.leave_message)
     return app.return_code or exits.DONE

@@ -55,12 +55,15 @@ def demo(given: argparse.Namespace) -> int:
 def _demo_in_console(engine: Engine, given: argparse.Namespace) -> int:
     """Show the demo at once: its worker imports what it needs while the run is made, and takes it while this does."""
     gc.disable()  # as :func:`console` does
-    with engine.worker_ahead() as ahead, ThreadPoolExecutor(1) as pool:
-        path, _ = engine.prepare_demo(given.emails, fresh=given.fresh)
-        starting = pool.submit(engine.start, path, ahead=ahead)
-        import_module("tui.app")
-        starting.result()
-    return console(path, settings=engine.settings.for_run(path))
+    try:
+        with engine.worker_ahead() as ahead, ThreadPoolExecutor(1) as pool:
+            path, _ = engine.prepare_demo(given.emails, fresh=given.fresh)
+            starting = pool.submit(engine.start, path, ahead=ahead)
+            import_module("tui.app")
+            starting.result()
+        return console(path, settings=engine.settings.for_run(path))
+    finally:
+        gc.enable()
 
 
 def work(given: argparse.Namespace) -> int:
