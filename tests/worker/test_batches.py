@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -348,3 +349,30 @@ def test_each_lane_has_its_calls_by_outcome_and_its_tokens(tmp_path: Path) -> No
     assert "in a batch, half the price" in history(record, None, world.now, 80).plain
     with RunLock(world.path) as lock, Store.open(world.path, lock) as store:
         assert store.put_right(now=world.now) == 0
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, 900.0), (950.0, 950.0)], ids=["silent", "told"])
+@pytest.mark.parametrize(
+    ("since_s", "wait_s"), [(1.0, batch.FIRST_POLL_S), (1e9, batch.LONGEST_POLL_S)], ids=["new", "old"]
+)
+@pytest.mark.asyncio
+async def test_a_look_at_a_batch_keeps_its_end_and_sets_the_next_look(
+    told: float | None, kept: float, since_s: float, wait_s: float
+) -> None:
+    """A server that no longer tells when a batch expires has not taken that back; old batches are looked at rarely."""
+    status = SimpleNamespace(status="in_progress", completed=3, failed=1, expires_at=told, ended=False)
+
+    async def look(batch_id: str) -> SimpleNamespace:
+        assert batch_id == "batch-1"
+        return status
+
+    now = 2e9
+    changed: list[dict[str, object]] = []
+    lane = SimpleNamespace(
+        _server=SimpleNamespace(client=lambda _: SimpleNamespace(batch=look)), _clock=lambda: now, _next_at={},
+        _change=lambda _, **fields: changed.append(fields),
+    )  # fmt: skip
+    parcel = SimpleNamespace(id=7, key_alias="main", batch_id="batch-1", expires_at=900.0, sent_at=now - since_s)
+    await batch.BatchLane._poll(lane, parcel)  # type: ignore[arg-type]
+    assert changed == [{"status": "in_progress", "completed": 3, "failed": 1, "polled_at": now, "expires_at": kept}]
+    assert lane._next_at == {7: now + wait_s}
