@@ -120,7 +120,7 @@ def test_keys_that_share_a_quota_without_saying_so(play: Play, limits: Limits) -
 
 @pytest.mark.parametrize(
     ("limits", "foreign", "hours"),
-    some({"TPM": (TPM, (20, 1_000), 6), "developer": (DEVELOPER, (0.5, 1_000), 0.3)}, "developer"),
+    some({"TPM": (TPM, (20, 1_000), 6), "developer": (DEVELOPER, (0.5, 1_000), 0.18)}, "developer"),
 )
 def test_another_program_on_the_same_quota_is_given_way(
     play: Play, limits: Limits, foreign: tuple[float, int], hours: float
@@ -131,8 +131,8 @@ def test_another_program_on_the_same_quota_is_given_way(
 
 def test_another_program_that_no_header_shows_costs_refusals_but_no_labels(play: Play) -> None:
     """Only refusals can show it, so there are some."""
-    night = play([Server("org_1", TPM, foreign=(20, 1_000), headers="missing")], ONE_KEY, 6)
-    check(night, 6, refused=0.05)
+    night = play([Server("org_1", TPM, foreign=(20, 1_000), headers="missing")], ONE_KEY, 4)
+    check(night, 4, refused=0.05)
 
 
 def test_stray_errors_cost_nothing_but_themselves(play: Play) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -672,3 +674,21 @@ class _NoGuard:
     async def judge(self, reply: Reply) -> Verdict:
         """Refuse."""
         raise AssertionError(reply)
+
+
+async def test_a_message_to_the_worker_is_written_whole() -> None:
+    """Also where the pipe takes some bytes at a time; one that is closed is no error, for the end is seen elsewhere."""
+    taken = bytearray()
+
+    def write(data: memoryview) -> int:
+        taken.extend(data[:3])
+        return min(3, len(data))
+
+    def closed(_: memoryview) -> int:
+        raise BrokenPipeError
+
+    bridge._say(SimpleNamespace(write=write), threading.Lock(), {"a": "message of some bytes"})  # type: ignore[arg-type]
+    size = bridge._LENGTH.size
+    assert bridge._LENGTH.unpack(taken[:size])[0] == len(taken) - size
+    assert pickle.loads(taken[size:]) == {"a": "message of some bytes"}
+    bridge._say(SimpleNamespace(write=closed), threading.Lock(), "x")  # type: ignore[arg-type]
