@@ -78,6 +78,8 @@ EQUIVALENT = {
         "each cell is written once or each different one: the line is the same",
     "core/runs/build.py: number: self._most = _BATCH if share == 1 else max(_BATCH_LEAST, _BATCH // share)":
         "a run file is the same, however many emails are written at once",
+    "core/exports/tables.py: comparison: if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:":
+        "whether a group of exactly so many bytes ends before or behind a block, the rows are the same",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

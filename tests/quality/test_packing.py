@@ -129,3 +129,17 @@ def test_false_alarms_and_delays_are_as_stated() -> None:
     assert sum(at is not None for at, _ in healthy) <= 2
     leaning = sorted((noticed(rng, noise=0.0, colored=0.3, texts=600)[0] or 9_999) for _ in range(60))
     assert leaning[56] <= 300
+
+
+def test_answers_about_packs_of_another_size_count_where_they_were_asked_for() -> None:
+    """What an earlier size left is no evidence on this one; what this control asked about counts, whatever its size."""
+    control = PackControl(7, (10, 5))
+    assert not control.answered(ControlAnswer(1, "1", "1", 1, 5, 3))
+    assert control.asked == 0
+    control.answered(ControlAnswer(2, "1", "1", 1, 10, 3))
+    assert control.asked == 1
+    drawn = next(n for n in range(1, 99) if _drawn(n))
+    control.offer(drawn, "1", 10, 4)
+    control.sent(drawn)
+    control.answered(ControlAnswer(drawn, "1", "1", 1, 5, 4))
+    assert control.asked == 2
