@@ -80,6 +80,8 @@ EQUIVALENT = {
         "a run file is the same, however many emails are written at once",
     "core/exports/tables.py: comparison: if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:":
         "whether a group of exactly so many bytes ends before or behind a block, the rows are the same",
+    "core/quota/forecast/forecast.py: comparison: return sum(calls_in(capacity, seconds, load.tokens)[0] for capacity in capacities) >= load.calls":
+        "the search comes to the same moment from either side",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

@@ -167,3 +167,13 @@ def test_rounding_in_stated_waits_does_not_change_the_speed() -> None:
     for factor in (0.8, 1.3, 2.0, 1.0, 1.4):
         target.rate_implied(LIMIT / 60 * factor)
         assert target.speed == 1.0
+
+
+@pytest.mark.parametrize(("missing", "drift"), [(120.0, 0.5), (1_200.0, 5.0), (7_000.0, 29.1667)])
+def test_what_others_spend_is_taken_in_by_a_quarter(missing: float, drift: float) -> None:
+    """Of what is missing for each second since the evidence before."""
+    target = bucket(available=LIMIT)
+    target.shown(LIMIT, LIMIT, LIMIT, LIMIT)
+    target.refill(NOW + 60)
+    target.shown(LIMIT - missing, LIMIT - missing, LIMIT - missing, LIMIT)
+    assert target.drift == pytest.approx(drift, rel=1e-3)

@@ -381,3 +381,17 @@ def test_an_exclusive_decision_uses_and_publishes_the_newest_level(workers: tupl
                     worker.ledger.reserve(ORG, MODEL, 1_500, NOW)
                     granted += 1
     assert granted == 5
+
+
+def test_whoever_asked_last_yields_until_another_has_had_its_turn(workers: tuple[Worker, Worker]) -> None:
+    """Seen by what another worker spends; a look at which nothing was spent changes nothing."""
+    one, two = workers
+    account = one.ledger.account(ORG, MODEL)
+    account.yields = True
+    two.share(NOW)
+    one.share(NOW)
+    assert account.yields
+    two.ledger.reserve(ORG, MODEL, 1_000, NOW)
+    two.share(NOW)
+    one.share(NOW)
+    assert not account.yields

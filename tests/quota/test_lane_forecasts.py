@@ -6,7 +6,15 @@ import pytest
 
 from core.model import BatchLimits, Dimension, Forecast
 from core.quota.forecast.forecast import Capacity, Load, full_windows
-from core.quota.forecast.lanes import LaneForecast, OutBatches, Tokens, choose_mix, end_with_batches, lane_forecasts
+from core.quota.forecast.lanes import (
+    LaneForecast,
+    OutBatches,
+    Tokens,
+    _mixed,
+    choose_mix,
+    end_with_batches,
+    lane_forecasts,
+)
 from core.quota.forecast.plans import Price
 
 PRICE = Price(0.10, 0.05, 0.50)
@@ -117,3 +125,12 @@ def test_a_mix_gives_batches_the_time_that_live_calls_can_spare() -> None:
     found = lanes()
     mix = choose_mix(tuple(found.values()), 30_000.0, None)
     assert mix.batches_s == pytest.approx(30_000 - 600 - 1.3 * found["flex"].most_s)
+
+
+@pytest.mark.parametrize(("late_s", "in_time", "end"), [(0.0, True, "just in time"), (1.0, False, "late all the same")])
+def test_the_fastest_lane_is_in_time_to_the_second(late_s: float, in_time: bool, end: str) -> None:
+    """Without time to spare for batches; a second less is late."""
+    found = lanes()
+    mix = _mixed(found["batch"], found["live"], found["live"].most_s - late_s, None)
+    assert (mix.lane, mix.done_in_time) == ("live", in_time)
+    assert end in mix.sentence

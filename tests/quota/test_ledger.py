@@ -112,6 +112,7 @@ def test_a_stated_limit_below_what_passed_is_ignored() -> None:
     ledger.settle(ledger.reserve(ORG, MODEL, 900, NOW), 900, [], NOW)
     ledger.refused(ledger.reserve(ORG, MODEL, 700, NOW), refusal(Dimension.TPM, 10, 0, 700), NOW + 1)
     assert ledger.wait_until(ORG, MODEL, 700, NOW + 2).at == NOW + 2
+    ledger.settle(ledger.reserve(ORG, MODEL, 5, NOW + 2), 5, [], NOW + 2)  # a small call takes nothing of that back
     account = ledger.account(ORG, MODEL)
     assert [account.let_pass(10, NOW + after_s) for after_s in (3_600, 3_601)] == [True, False]
 
