@@ -122,3 +122,13 @@ def test_pack_is_part_of_the_version_only_where_it_is_not_one() -> None:
         assert task_from_json(task_to_json(packed)) == packed
         assert task_from_toml(task_to_toml(packed), "x") == packed
         assert messages(packed, "text") == messages(TASK, "text")
+
+
+def test_the_fields_of_a_request_follow_how_many_emails_share_it() -> None:
+    """One email is answered by a label, several by an object with a label for each number, in as many tokens more."""
+    one, three = packs.request_fields(TASK), packs.request_fields(TASK, 3)
+    schemas = [each["response_format"]["json_schema"]["schema"] for each in (one, three)]
+    assert [schema["required"] for schema in schemas] == [["label"], ["1", "2", "3"]]
+    assert one["max_tokens"] == 256
+    assert three["max_tokens"] == 384
+    assert one["model"] == three["model"] == "openai/gpt-oss-20b"

@@ -14,7 +14,7 @@ import pytest
 
 from core.commands.catalog import ChooseLane
 from core.commands.command import decode
-from core.errors import ServerFailedError, UsageError
+from core.errors import RateLimitedError, ServerFailedError, UsageError
 from core.llm.batches import BatchClient
 from core.model import Forecast, LaneChoice
 from core.simulator.config import BatchPlan, simple_config
@@ -376,3 +376,28 @@ async def test_a_look_at_a_batch_keeps_its_end_and_sets_the_next_look(
     await batch.BatchLane._poll(lane, parcel)  # type: ignore[arg-type]
     assert changed == [{"status": "in_progress", "completed": 3, "failed": 1, "polled_at": now, "expires_at": kept}]
     assert lane._next_at == {7: now + wait_s}
+
+
+def test_why_a_batch_waits_is_noted_once() -> None:
+    """Until it waits for something else; the next look comes after the longest span."""
+    changed, noted = [], list[str]()
+    parcel = SimpleNamespace(id=7, state="sent", organization="org", reason="")
+
+    def change(_: object, *, reason: str) -> None:
+        parcel.reason = reason
+        changed.append(reason)
+
+    lane = SimpleNamespace(
+        _clock=lambda: 100.0, _next_at={}, _change=change, _reports=SimpleNamespace(noted=noted.append)
+    )
+    for words in ("no more today", "no more today", "come back later"):
+        batch.BatchLane._trouble(lane, parcel, RateLimitedError(words))  # type: ignore[arg-type]
+        assert lane._next_at == {7: 100.0 + batch.LONGEST_POLL_S}
+    assert changed == ["no more today", "come back later"]
+    assert noted == ["a batch waits: no more today", "a batch waits: come back later"]
+
+
+def test_a_question_of_a_batch_is_estimated_by_its_characters() -> None:
+    """Four to a token, of what all have in common and of its own text, and what an answer may take."""
+    lane = SimpleNamespace(_fixed_chars=3_000, _completion=256.0)
+    assert batch.BatchLane._estimate(lane, SimpleNamespace(text="x" * 1_000)) == 1_000 + 256  # type: ignore[arg-type]
