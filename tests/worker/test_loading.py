@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,3 +138,26 @@ def test_until_answers_can_be_judged_eight_calls_may_be_out(loaded: bool, out: i
     """The ninth waits for the validator."""
     worker = SimpleNamespace(_loaded=loaded, _lane=range(out))
     assert Worker._loading.fget(worker) is held  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("since_s", "looks"), [(0.0, False), (0.19, False), (0.2, True), (5.0, True), (-3.0, True)],
+    ids=["at once", "soon", "a tick later", "later", "the clock was set back"],
+)  # fmt: skip
+def test_commands_are_looked_for_once_a_tick(since_s: float, looks: bool) -> None:
+    """However often the loop turns."""
+
+    class Looked(BaseException):
+        pass
+
+    def take() -> None:
+        raise Looked
+
+    worker = SimpleNamespace(
+        _clock=lambda: 1_000.0 + since_s,
+        _looked_at=1_000.0,
+        _tempo=Tempo(tick_s=0.2),
+        _inbox=SimpleNamespace(take=take),
+    )
+    with pytest.raises(Looked) if looks else nullcontext():
+        Worker._look_up(worker)  # type: ignore[arg-type]
