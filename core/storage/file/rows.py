@@ -32,6 +32,9 @@ GIVEN = f"source <> '{LabelSource.WITHDRAWN}'"
 WITHDRAWN_AT = f"{LabelSource.WITHDRAWN}_at"
 """Column of notes and reviews: when a person took them back (named like the source of labels taken back)."""
 
+NOT_WITHDRAWN = f"{LabelSource.WITHDRAWN} IS NULL"
+"""Changes of emails that nobody took back (else their column says whether that changed the email)."""
+
 STANDS = f"{WITHDRAWN_AT} IS NULL"
 """Notes and reviews that nobody took back."""
 

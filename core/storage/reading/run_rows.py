@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from core.model import LANES, CommandRecord, LaneChoice, LastChange, Parcel
-from core.storage.file.rows import record
+from core.storage.file.rows import NOT_WITHDRAWN, record
 
 _COLUMNS = "id, kind, argument, requested_at, acknowledged_at, result"
 _NEWEST = 20
@@ -59,9 +59,9 @@ def email_ids_of(db: sqlite3.Connection, parcel_id: int) -> list[int]:
 
 
 def last_change(db: sqlite3.Connection, author: str) -> LastChange | None:
-    """Return what this person did last and has not undone, or None."""
+    """Return what this person did last and has not taken back, or None."""
     row = db.execute(
-        "SELECT batch, kind, what, at FROM deed WHERE author = ? AND undone IS NULL ORDER BY batch DESC LIMIT 1",
+        f"SELECT batch, kind, what, at FROM deed WHERE author = ? AND {NOT_WITHDRAWN} ORDER BY batch DESC LIMIT 1",
         (author,),
     ).fetchone()
     if row is None:
