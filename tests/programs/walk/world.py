@@ -317,7 +317,8 @@ class World:
         """Return whether a run has the worker that it had before, which is not stopped."""
         name = self._path_of(run).stem
         pid, lived = before.get(name, (0, False))
-        return lived and pid not in self._stopped and self._workers().get(name) == pid
+        is_its = self._read(run, "SELECT worker_pid FROM run") == [(pid,)]  # not that of a file with another ending
+        return lived and is_its and pid not in self._stopped and self._workers().get(name) == pid
 
     @property
     def _is_poor(self) -> bool:

@@ -79,7 +79,7 @@ class ForkedWorker:
     def poll(self) -> int | None:
         """Return its exit code, or None while it lives."""
         if self._code is None:
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):
                 self._code = int(self._nursery.recv(32, socket.MSG_DONTWAIT))
         return self._code
 
@@ -91,7 +91,10 @@ class ForkedWorker:
 def _fork_workers(orders: socket.socket) -> NoReturn:
     """Fork a worker for each order, answer its pid and, at its end, its code; end when nobody listens any more."""
     while True:
-        order, descriptors, _, _ = socket.recv_fds(orders, _MOST_BYTES, 1)
+        try:
+            order, descriptors, _, _ = socket.recv_fds(orders, _MOST_BYTES, 1)
+        except ConnectionResetError:  # the command ended without having read how its worker did
+            order = b""
         if not order:
             os._exit(0)
         given, log = json.loads(order), descriptors[0]
