@@ -15,10 +15,11 @@ from core.commands.review import WithdrawReview
 from core.engine import Engine
 from core.errors import UsageError
 from core.model import Task
+from core.quality.sampling import BATCH
 from core.quota.forecast.plans import price_of
 from core.quota.pacing.estimates import Estimator
 from core.runs.listing import summarize
-from core.runs.plan import Asking, Planned, Texts, cost_of_call, plan_run
+from core.runs.plan import Asking, Planned, Texts, asking_of, cost_of_call, plan_run
 from core.runs.quality import read_gold
 from core.runs.requests import _task_files
 from core.runs.save import export_run
@@ -256,3 +257,23 @@ def test_a_word_that_is_none_of_the_choices_is_refused(capsys: pytest.CaptureFix
     told = capsys.readouterr().err
     assert "'people'" in told
     assert all(word in told for word in ("human", "model", "agreed"))
+
+
+def test_a_plan_counts_three_follow_up_questions_for_a_hundred_texts(task: Task) -> None:
+    """Beside the canaries of a run that is large enough for them."""
+    small = asking_of(replace(task, canaries=0), Texts(100, 100, 500.0), Estimator(256))
+    assert (small.calls, small.canaries, small.controls) == (pytest.approx(103.0), 0.0, 0.0)
+    large = asking_of(task, Texts(5_000, 5_000, 500.0), Estimator(256))
+    assert large.calls == pytest.approx(5_150 + large.canaries)
+    assert large.canaries > 200
+
+
+@pytest.mark.parametrize(("words", "size"), [((), BATCH), (("--size", "7"), 7)])
+def test_the_review_of_the_command_line_opens_the_console_for_that_person(
+    words: tuple[str, ...], size: int, settings: Settings, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the batch size that was named, else the usual one."""
+    opened: list[object] = []
+    monkeypatch.setattr("tui.commands.console.console", lambda _, **given: opened.append(given["review"]) or 0)
+    assert main(["review", str(make_run(["one"])), "--annotator", "ana", *words]) == 0
+    assert opened == [("ana", size)]

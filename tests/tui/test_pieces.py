@@ -14,6 +14,7 @@ from core.model import Happening, KeyState, LabelMeaning
 from core.quality.audit import Part
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
+from core.sources.preview import Counted, Looked
 from tests.tui.fakes import KEYS, NOW, TASK, key
 from tui.actions import active  # noqa: F401 - it names the keys
 from tui.app import LabeltuiApp
@@ -22,7 +23,7 @@ from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys.list import _key
-from tui.screens.new_run import forecast
+from tui.screens.new_run import columns, forecast
 from tui.screens.new_run import task as steps
 from tui.terminal.textual_fixes import alive
 from tui.text import numbers, quality
@@ -442,3 +443,26 @@ def test_what_is_being_removed_is_not_drawn_on(
     styles = SimpleNamespace(display=display)
     widget = SimpleNamespace(is_mounted=mounted, is_attached=attached, display=shown, styles=styles)
     assert alive(widget) is (mounted and attached and not leaves)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("serial", "whole", "told"),
+    [
+        (2, True, ["12 texts to import · 3 skipped: no text (first: row 4: empty)"]),
+        (1, True, []),
+        (2, False, []),
+        (1, False, []),
+    ],
+    ids=["counted", "of other columns", "left early", "both"],
+)
+def test_a_count_is_told_where_it_is_of_these_columns_and_whole(serial: int, whole: bool, told: list[str]) -> None:
+    """Whoever chose other columns meanwhile waits for the count of those."""
+    said: list[str] = []
+    step = SimpleNamespace(
+        _serial=2,
+        _looked=Looked((), "", "", "", ()),
+        tell=lambda *parts: said.append("".join(text for text, _ in parts)),
+    )
+    counted = Counted(12, (("no text", 3),), ("row 4: empty",), whole)
+    columns.ColumnsStep._counted(step, serial, counted)  # type: ignore[arg-type]
+    assert [each.strip() for each in said] == told
