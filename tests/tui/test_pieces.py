@@ -15,7 +15,7 @@ from core.quality.audit import Part
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
 from core.sources.preview import Counted, Looked
-from tests.tui.fakes import KEYS, NOW, TASK, key
+from tests.tui.fakes import KEYS, NOW, TASK, key, running
 from tui.actions import active  # noqa: F401 - it names the keys
 from tui.app import LabeltuiApp
 from tui.live.console_app import ConsoleApp
@@ -25,6 +25,7 @@ from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys.list import _key
 from tui.screens.new_run import columns, forecast
 from tui.screens.new_run import task as steps
+from tui.screens.run_commands import RunCommands
 from tui.terminal.textual_fixes import alive
 from tui.text import numbers, quality
 from tui.text.sent_messages import in_pack
@@ -466,3 +467,17 @@ def test_a_count_is_told_where_it_is_of_these_columns_and_whole(serial: int, who
     counted = Counted(12, (("no text", 3),), ("row 4: empty",), whole)
     columns.ColumnsStep._counted(step, serial, counted)  # type: ignore[arg-type]
     assert [each.strip() for each in said] == told
+
+
+def test_whoever_is_to_kill_a_worker_reads_what_it_costs() -> None:
+    """The run by at most forty characters of its name, the process, and how many calls may be paid for twice."""
+    asked: list[Any] = []
+    shown = running(40, 20).snapshot(NOW)
+    shown = replace(shown, run=replace(shown.run, name="n" * 60), worker=replace(shown.worker, in_flight=1))
+    commands = SimpleNamespace(_app=SimpleNamespace(push_screen=lambda window, _: asked.append(window)))
+    RunCommands._end_by_force(commands, shown)  # type: ignore[arg-type]
+    told = asked[0]._question
+    assert told.startswith(
+        f"Kill the worker of {'n' * 39}… (pid {shown.worker.pid})? It holds the run and has no heartbeat."
+    )
+    assert "Up to 1 call in flight will be repeated, and may be paid for twice; s then continues." in told
