@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from core.errors import ExportError, UnknownNameError, UsageError
 from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, table_of
-from core.exports.lines import _csv_lines
+from core.exports.lines import _csv_lines, write_objects
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
 from core.text import FORMULA, guarded, one_line
@@ -575,3 +575,10 @@ def test_annotation_tools_get_what_their_documentation_describes(
     written = json.loads((target if target.is_file() else target / "records.json").read_text(encoding="utf-8"))
     jsonschema.validate(written, schema, cls=jsonschema.Draft202012Validator)
     assert len(written) == 3
+
+
+def test_objects_are_written_a_line_each_and_counted(tmp_path: Path) -> None:
+    """In UTF-8, whatever they hold."""
+    path = tmp_path / "objects.jsonl"
+    assert write_objects(iter([{"a": "é"}, {"b": [1, None]}, {}]), path) == 3
+    assert path.read_bytes() == '{"a": "é"}\n{"b": [1, null]}\n{}\n'.encode()

@@ -82,6 +82,8 @@ EQUIVALENT = {
         "whether a group of exactly so many bytes ends before or behind a block, the rows are the same",
     "core/quota/forecast/forecast.py: comparison: return sum(calls_in(capacity, seconds, load.tokens)[0] for capacity in capacities) >= load.calls":
         "the search comes to the same moment from either side",
+    "core/sources/source.py: number: _IDS_CACHE_KIB = 32 * 1024":
+        "the same ids are taken, however many of them SQLite keeps in memory",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

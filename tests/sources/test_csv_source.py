@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SourceError
+from core.sources.csv_source import _delimiter_of
 from core.sources.registry import Source, SourceOptions, open_source
 from core.sources.source import ID_TAKEN, REPEATED, SKIPPED_SAMPLE
 
@@ -287,3 +288,10 @@ def test_a_header_longer_than_the_sample_tells_the_separator(source: Opener) -> 
     names = ";".join(["id", "text", *(f"column {n} of a wide table" for n in range(9_000)), "a" * 300_000])
     (email,) = source(f"{names}\n1;hello{';' * 9_001}\n")
     assert (email.source_id, email.raw) == ("1", "hello")
+
+
+def test_the_separator_is_the_one_by_which_the_largest_share_of_rows_is_alike() -> None:
+    """A share, however many rows each separator makes of the same lines: a quoted field may hold several of them."""
+    lines = ['id;n,"t\n', "x;y\n", 'z"\n', "1;2,b\n"]
+    assert _delimiter_of(lines, whole=True) == ","
+    assert _delimiter_of(["id;n\n", "x;y\n", "1;2,b\n"], whole=True) == ";"

@@ -82,4 +82,7 @@ def test_a_source_is_looked_at_and_counted_by_the_columns_that_are_named(setting
         with pytest.raises(SourceError, match="nowhere"):
             engine.count(str(source), *columns, lambda: True)
     looked = [engine.look_at(str(source), text, by) for text, by in (("", ""), ("words", ""), ("", "key"))]
+    wrong = engine.look_at(str(source), "nowhere", "key")
+    assert (wrong.names, wrong.text, wrong.id, wrong.rows) == (("key", "id", "words", "text"), "nowhere", "key", ())
+    assert "nowhere" in wrong.trouble
     assert [(each.text, each.id) for each in looked] == [("text", "id"), ("words", "id"), ("text", "key")]
