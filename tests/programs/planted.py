@@ -84,6 +84,10 @@ EQUIVALENT = {
         "the search comes to the same moment from either side",
     "core/sources/source.py: number: _IDS_CACHE_KIB = 32 * 1024":
         "the same ids are taken, however many of them SQLite keeps in memory",
+    "tui/commands/sources.py: number: _say_skipped(parts[0].skipped, parts[0].skipped_places)":
+        "parts that are made together have one list of what was skipped",
+    "core/quality/alarms.py: number: WINDOWS = (60, 90, 135, 200, 300, 450, 700, 1_000, 1_500)":
+        "lengths between which a simulation finds no difference; one more ask in one of them promises the same",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

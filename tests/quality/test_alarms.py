@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from core.quality.alarms import (
+    ARMED_AFTER,
     FAILURES_IN_A_ROW,
     PAUSING,
     Identity,
@@ -263,3 +264,11 @@ def test_watches_that_are_taken_up_again_know_the_labels_of_before() -> None:
     ones = [Ask("1", reasked=False, failed=False)] * 80
     assert first_alarm(replayed(watches(), {"0": 180, "1": 820}, [], []), ones) is not None
     assert first_alarm(replayed(watches(), {}, [], []), ones) is None
+
+
+@pytest.mark.parametrize(("asks", "told"), [(ARMED_AFTER - 1, False), (ARMED_AFTER, True)])
+def test_another_fingerprint_of_a_model_is_learned_at_first_and_reported_later(asks: int, told: bool) -> None:
+    """A server of several machines shows all of theirs within the asks that every watch begins with."""
+    identity = Identity()
+    assert not any(identity.observe("m-2024", "fp_1") for _ in range(asks))
+    assert identity.observe("m-2024", "fp_2") is told

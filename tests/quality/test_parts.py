@@ -122,3 +122,10 @@ def test_plots_of_a_report_keep_inside_their_frame() -> None:
     intervals = report._interval_plot([("accuracy", Estimate(0.9, 0.8, 0.96, 50))])
     assert re.findall(r">(\d+) %<", intervals) == ["0", "20", "40", "60", "80", "100"]
     assert 'x1="600.0" x2="680.0"' in intervals
+
+
+def test_the_report_lists_the_share_that_the_model_gave_each_label() -> None:
+    """In percent of all that it labeled, before any correction."""
+    quality = judge(audit([member(n, "1" if n < 30 else "0", "1") for n in range(40)]))
+    rows = re.findall(r"<tr><td[^>]*>(\S+) (\w+)</td><td[^>]*>([\d.]+ %)</td>", report._figures(quality))
+    assert rows == [("1", "work", "75.0 %"), ("0", "personal", "25.0 %")]
