@@ -127,6 +127,16 @@ def test_a_format_or_encoding_that_is_not_known_is_wrong_usage(option: str, valu
     assert ended.value.code == 2
 
 
+def test_a_format_may_be_named_by_an_ending_of_its_files(say: Say, tmp_path: Path) -> None:
+    """``jsonl`` is what exports call it, and what its files end in."""
+    path = tmp_path / "mails.txt"
+    path.write_text('{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}\n', "utf-8")
+    for name in ("jsonl", ".JSONL", "json"):
+        code, out, err = say("new", path, "--format", name, "--dry-run")
+        assert (code, err) == (0, "")
+        assert "2 distinct texts" in out
+
+
 def test_making_it_again_changes_nothing_and_says_so(say: Say, source: Path, settings: Settings) -> None:
     """The same source and name leave the file as it is, to the byte."""
     say("new", source)

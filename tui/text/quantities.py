@@ -89,13 +89,18 @@ def shares(text: str) -> str:
     return _readable(text, shares)
 
 
+_SUFFIXES = {"jsonl": "json", "ndjson": "json", "tsv": "csv", "txt": "text", "eml": "email", "db": "sqlite"}
+"""Other endings of files by the name of their format."""
+
+
 def source_format(text: str) -> str:
-    """Return the name of a format of sources, which there is."""
+    """Return the name of a format of sources, which there is; an ending that its files have names it too."""
     from core.engine import known_formats  # noqa: PLC0415
 
-    if text not in known_formats():
+    name = _SUFFIXES.get(text.lower().lstrip("."), text)
+    if name not in known_formats():
         raise argparse.ArgumentTypeError(f"{text!r} is not known. Choose one of {', '.join(known_formats())}")
-    return text
+    return name
 
 
 def encoding(text: str) -> str:
