@@ -12,11 +12,13 @@ import pytest
 from core.engine import Engine, RunOptions, SourceOptions
 from core.errors import RunBusyError, SourceError
 from core.llm.task import builtin_task
+from core.model import Outcome
 from core.runs.copy import copy_emails
 from core.runs.later import add_texts
 from core.settings import Settings
 from core.storage.file.lock import RunLock
 from core.storage.reading.filters import parse
+from core.storage.reading.pending import _with_attempts
 from core.storage.reading.reader import RunReader
 from core.storage.reading.search import Search
 from core.storage.writing.check import check_run
@@ -24,6 +26,8 @@ from core.storage.writing.store import Store
 from tests.conftest import NOW
 from tests.storage.test_store import labeled
 from tests.storage.test_tasks import by
+
+REFUSED = Outcome.REFUSED.value
 
 
 def write(path: Path, *rows: dict[str, object]) -> Path:
@@ -152,3 +156,20 @@ def test_a_run_whose_columns_cannot_be_read_says_so(titled: Path, tmp_path: Path
         db.commit()
     with pytest.raises(SourceError, match="run file is damaged"):
         add_texts(titled, [write(tmp_path / "later.jsonl", {"text": "x"})], SourceOptions(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "alone"),
+    [
+        ((9, REFUSED, None, "too large", "v1", 4), True),
+        ((9, REFUSED, None, "too large", "v1", None), False),
+        ((9, "answered", "1", None, "v1", 4), False),
+        ((5, REFUSED, None, "too large", "v1", 4), False),
+        ((9, REFUSED, None, "too large", "v0", 4), False),
+    ],
+    ids=["in its pack", "alone", "answered in its pack", "before it was requeued", "by another version"],
+)
+def test_an_email_whose_pack_was_refused_is_asked_about_alone(attempt: tuple[object, ...], alone: bool) -> None:
+    """Only what was refused in a pack, since it was requeued and by this version of the task."""
+    found = _with_attempts((1, 0, "mail-1", "s", "text", "hash", 5, None), [attempt], "v1")
+    assert (found.alone, found.attempts) == (alone, 1)

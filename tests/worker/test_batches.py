@@ -401,3 +401,17 @@ def test_a_question_of_a_batch_is_estimated_by_its_characters() -> None:
     """Four to a token, of what all have in common and of its own text, and what an answer may take."""
     lane = SimpleNamespace(_fixed_chars=3_000, _completion=256.0)
     assert batch.BatchLane._estimate(lane, SimpleNamespace(text="x" * 1_000)) == 1_000 + 256  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("returned", [0, 3])
+def test_the_queue_is_read_again_where_a_batch_gives_texts_back(returned: int) -> None:
+    """And only there; how many came back is what closing returns."""
+    did: list[str] = []
+    lane = SimpleNamespace(
+        _store=SimpleNamespace(close_parcel=lambda *_, **__: returned), _clock=lambda: 5.0, _next_at={7: 1.0},
+        _reload=lambda: did.append("reload"), _queue=SimpleNamespace(rescan=lambda: did.append("rescan")),
+        _change=lambda *_, **__: None, _reports=SimpleNamespace(noted=lambda _: None),
+    )  # fmt: skip
+    assert batch.BatchLane._close(lane, SimpleNamespace(id=7, total=3, organization="o"), "void", "why") == returned  # type: ignore[arg-type]
+    assert did == ["reload", *(["rescan"] if returned else [])]
+    assert lane._next_at == {}
