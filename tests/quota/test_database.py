@@ -14,7 +14,14 @@ import pytest
 from core.errors import QuotaFileError
 from core.model import Dimension
 from core.quota.db.database import SCHEMA_VERSION, QuotaDatabase
-from core.quota.db.rows import bench_rows, key_records, level_rows, write_levels
+from core.quota.db.rows import (
+    bench_rows,
+    key_records,
+    level_rows,
+    refuse_setting,
+    refused_settings,
+    write_levels,
+)
 from core.quota.db.schema import _KEY_OF_FORMAT_5
 from core.quota.db.sync import Doing, LedgerSync
 from core.quota.ledger.ledger import Ledger
@@ -197,6 +204,18 @@ def test_the_file_opens_fast_and_light() -> None:
     assert not {"sqlite_utils", "groq", "textual", "tomli_w", "asyncio", "hypothesis"} & set(loaded)
 
 
+def test_a_setting_that_a_server_refused_is_sent_again_after_a_week(tmp_path: Path) -> None:
+    """It is left out for seven days, and forgotten when another one is refused later."""
+    with QuotaDatabase(tmp_path / "quota.db") as database:
+        refuse_setting(database, MODEL, "seed", "unknown field", NOW)
+        left_out = [bool(refused_settings(database, MODEL, NOW + days * 86_400)) for days in (0, 1, 6.99, 7, 8)]
+        assert left_out == [True, True, True, False, False]
+        refuse_setting(database, MODEL, "logprobs", "no", NOW + 6 * 86_400)
+        assert len(refused_settings(database, MODEL, NOW)) == 2
+        refuse_setting(database, MODEL, "temperature", "no", NOW + 7 * 86_400)
+        assert set(refused_settings(database, MODEL, NOW)) == {"logprobs", "temperature"}
+
+
 class Worker:
     """A worker's ledger and its bridge to the file."""
 
@@ -311,6 +330,16 @@ def test_nothing_is_written_where_nothing_changed(workers: tuple[Worker, Worker]
     one.share(NOW)
     assert not any(one.share(NOW + 0.2 * step) for step in range(1, 9))
     assert one.share(NOW + 2.1)
+
+
+def test_an_estimate_of_tokens_is_written_where_it_is_another_one(workers: tuple[Worker, Worker]) -> None:
+    """Between two beats a new estimate is shared, the same one or none is not."""
+    one, _ = workers
+    one.share(NOW)
+    said = ("2.5", "2.5", "", "2.6", "2.6")
+    shared = [one.sync.sync(NOW + 0.2 * n, {}, estimate=each, changed=False) for n, each in enumerate(said)]
+    assert shared == [True, False, False, True, False]
+    assert one.sync.recalled_estimate() == "2.6"
 
 
 def test_workers_know_of_each_other_while_they_live(workers: tuple[Worker, Worker]) -> None:

@@ -78,6 +78,14 @@ def test_without_a_key_there_is_no_end() -> None:
     assert found.binding_limit == "no key can ask"
 
 
+def test_an_end_beyond_four_hundred_days_is_none() -> None:
+    """1,000 calls a day from a full window: 401,000 are done on the last day, one more never."""
+    way = [capacity(RPD=1000)]
+    assert seconds_for(Load(401_000, 1), way) == pytest.approx(400 * DAY, abs=1)
+    assert seconds_for(Load(401_001, 1), way) == math.inf
+    assert forecast(Load(401_001, 1), way).eta_s is None
+
+
 def test_nothing_left_takes_no_time() -> None:
     """Whatever the capacities."""
     assert seconds_for(Load(0, 900), []) == 0.0

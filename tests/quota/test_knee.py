@@ -133,6 +133,21 @@ def test_calls_that_time_out_halve_it_and_an_outage_does_not_bring_it_back() -> 
     assert wide.width == FIRST_WIDTH
 
 
+def test_a_lap_waits_for_three_quarters_of_its_calls_at_first_and_for_nine_tenths_later() -> None:
+    """The width is another one when 75 % of a lap have ended while it opens, and 90 % when it has gone back."""
+    knee, laps = Knee(256), []
+    knee.ended(0, 0.5, 0.0)
+    for second, latencies in enumerate([(0.5, 0.5), (0.5, 0.5), (2.0, 2.0), (0.1, 1.5)], 1):
+        width = knee.width
+        called = [lap for lap in (knee.asked(width) for _ in range(200)) if lap]
+        ended = 0
+        while knee.width == width and ended < len(called):
+            knee.ended(called[ended], latencies[ended % 2], float(second))
+            ended += 1
+        laps.append((width, len(called), ended))
+    assert laps == [(16, 16, 12), (128, 28, 21), (256, 32, 24), (64, 64, 58)]
+
+
 def test_one_call_at_once_is_the_least() -> None:
     """However slow it gets, one call goes out."""
     assert min(width for _, width in play(lambda out, _: float(out), until_s=300)[2]) >= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import KeysError, RateLimitedError, ServerFailedError
+from core.errors import CallError, KeyRefusedError, KeysError, RateLimitedError, ServerFailedError
 from core.model import Dimension, KeyState, KeyStatus
 from core.quota.db.history import DAYS, KEPT
 from core.quota.keys.swap import chosen_swap
@@ -132,6 +132,29 @@ def test_the_history_of_a_key_lists_each_refusal_with_window_and_wait(desk: Desk
     assert "\x1b" not in oldest.text
     (today,) = history.spent
     assert (today.requests, today.errors_429, today.prompt_tokens, today.completion_tokens) == (3, 1, 600, 20)
+
+
+@pytest.mark.parametrize(
+    ("error", "at_once"),
+    [
+        (RateLimitedError("429: wait", status=429), True),
+        (KeyRefusedError("401: invalid", status=401), True),
+        (ServerFailedError("503", status=503), False),
+    ],
+    ids=["rate limit", "refused key", "server error"],
+)
+def test_what_other_workers_must_know_is_shared_before_the_next_tick(
+    desk: Desk, error: CallError, at_once: bool
+) -> None:
+    """A refusal of a key or for want of quota is in the file when the call has ended; an error that passes can wait."""
+    broker, console = desk.broker(), desk.store("")
+    granted = desk.grant(broker)
+    desk.now += 0.1
+    broker.failed(granted, error, 0.1)
+    assert bool(console.history(granted.alias).troubles) == at_once
+    desk.now += 0.2
+    broker.tick()
+    assert console.history(granted.alias).troubles
 
 
 def test_what_is_kept_of_a_key_is_bounded(desk: Desk) -> None:
