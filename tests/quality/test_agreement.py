@@ -64,6 +64,14 @@ def test_alpha_equals_krippendorff() -> None:
         assert alpha(units).value == pytest.approx(float(expected), abs=1e-12)
 
 
+def test_alpha_of_a_table_by_hand() -> None:
+    """Four items by two people, one of them apart: 1 - 7 * 2 / (64 - 25 - 9); an item of one person counts for nothing."""
+    units = [{"a": "1", "b": "1"}, {"a": "1", "b": "1"}, {"a": "0", "b": "0"}, {"a": "1", "b": "0"}, {"a": "0"}]
+    assert alpha(units).value == pytest.approx(1 - 14 / 30, abs=1e-12)
+    three = [{"a": "1", "b": "1", "c": "0"}, {"a": "0", "b": "0", "c": "0"}]
+    assert alpha(three).value == pytest.approx(1 - 5 * (9 - 5) / 2 / (36 - 4 - 16), abs=1e-12)
+
+
 def test_one_label_only_is_not_defined() -> None:
     """Where everybody always gave one label, both coefficients are None, and raw agreement is 1."""
     assert kappa([Pair("1", "1")] * 9).value is None

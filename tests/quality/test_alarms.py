@@ -74,6 +74,19 @@ def test_a_vanished_majority_alarms_at_once() -> None:
     assert alarm[0] <= 1_015
 
 
+def test_a_run_of_one_label_alarms_after_as_many_answers_as_its_reference_calls_for() -> None:
+    """Half of 200 answers carry the label; the run that follows is counted from its first answer, also after a dismissal."""
+    watch = LabelRun("1", labels=2, expected=400)
+    assert not any(watch.observe(str(n % 2)) for n in range(200))
+    lengths = []
+    for _ in range(2):
+        watch.observe("1")
+        watch.restart()
+        lengths.append(next(n for n in range(1, 400) if watch.observe("0")))
+        watch.restart()
+    assert lengths == [18, 20], "of the 20 more answers before the second, one carries the label"
+
+
 def test_a_doubled_share_alarms_in_the_scan() -> None:
     """A minority that triples is found by the scan of windows, but not where emails come in the source's order."""
     asks = stream(1, 1_000, 0.1) + stream(2, 400, 0.35)

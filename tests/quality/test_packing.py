@@ -80,6 +80,21 @@ def test_labels_that_are_contradicted_twice_alarm_and_noise_does_not() -> None:
     assert not any(_answered(noisy, number, "0", "1" if number % 2 else "0") for number in range(12))
 
 
+def test_texts_of_packs_that_were_too_large_are_not_asked_about_any_more() -> None:
+    """A smaller size begins with nothing due and nothing counted; the smallest one has nothing to control."""
+    control = PackControl(7, (10, 3, 1))
+    drawn = next(n for n in range(1, 99) if _drawn(n))
+    control.offer(drawn, "1", 10, 4)
+    assert control.due() is not None
+    assert control.lower() == 3
+    assert (control.due(), control.asked, control.sum, control.packed) == (None, 0, 0.0, 0)
+    control.offer(drawn, "1", 3, 1)
+    assert control.due() is not None
+    assert control.lower() == 1
+    control.offer(drawn, "1", 1, 1)
+    assert (control.due(), control.packed) == (None, 0)
+
+
 def test_text_without_a_label_alone_is_left_out_after_two_calls() -> None:
     """The sample never holds a run up."""
     control = PackControl(7, (10,))

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import replace
 
 from core.quality import report
-from core.quality.audit import Answer, Audit, Batch, Member, judge
+from core.quality.audit import Answer, Audit, Batch, Member, _changed, judge
 from core.quality.estimates import Estimate
 from core.quality.sampling import Sample
-from core.quality.session import Phase, begin, held_back
+from core.quality.session import Phase, Session, begin, held_back
 
 
 def member(number: int, label: str, person: str | None, **fields: object) -> Member:
@@ -50,6 +50,36 @@ def test_each_part_of_a_run_has_its_own_figure() -> None:
     assert not many.few
     assert many.more == 0
     assert parts["key", "main"].emails[:3] == (0, 20, 40), "those that differ come first"
+
+
+def test_a_half_of_the_run_is_told_from_the_other() -> None:
+    """By the place of each email: 26 audited ones before the middle, 9 from there on; what is left bounds the rest."""
+    members = [member(number, "1", "1", position=number if number < 26 else 200 + number - 26) for number in range(35)]
+    members += [member(number, "1", None) for number in range(35, 40)]
+    found = judge(replace(audit(members), by_model={"1": 37}))
+    parts = {part.name: part for part in found.breakdowns if part.by == "half of the run"}
+    assert {name: part.audited for name, part in parts.items()} == {"first": 26, "second": 9}
+    assert parts["second"].accuracy is not None
+    assert parts["second"].accuracy.more == 2, "37 labels of the model, of which people have seen 35"
+
+
+def test_a_second_look_that_differs_from_the_first_is_behind_a_figure() -> None:
+    """Of each person alone: an equal one, and one of somebody else, are no change."""
+
+    def looked(number: int, *looks: tuple[str, str, str]) -> Member:
+        answers = (
+            Answer(n, number, who, kind, value, 4.0, 1, 0.0) for n, (who, kind, value) in enumerate(looks, number * 9)
+        )
+        return replace(member(number, "1", None), answers=tuple(answers))
+
+    members = [
+        looked(1, ("anna", "first", "1"), ("anna", "second", "0")),
+        looked(2, ("anna", "first", "1"), ("anna", "second", "1")),
+        looked(3, ("anna", "first", "1"), ("bert", "second", "0")),
+        looked(4, ("anna", "first", "1"), ("bert", "first", "0")),
+        looked(5, ("anna", "first", "0"), ("bert", "first", "0"), ("bert", "second", "1")),
+    ]
+    assert [each.email_id for each in members if _changed(each)] == [1, 5]
 
 
 def test_a_top_up_does_not_shift_the_parts() -> None:
@@ -129,3 +159,13 @@ def test_the_report_lists_the_share_that_the_model_gave_each_label() -> None:
     quality = judge(audit([member(n, "1" if n < 30 else "0", "1") for n in range(40)]))
     rows = re.findall(r"<tr><td[^>]*>(\S+) (\w+)</td><td[^>]*>([\d.]+ %)</td>", report._figures(quality))
     assert rows == [("1", "work", "75.0 %"), ("0", "personal", "25.0 %")]
+
+
+def test_an_item_is_shown_while_a_phase_has_one() -> None:
+    """In both phases that ask, and where something is left in line."""
+    shown = {
+        (phase.value, len(queue)): Session("anna", 1, phase, list(queue)).current
+        for phase in Phase
+        for queue in ((), (7, 8))
+    }
+    assert {key: item for key, item in shown.items() if item is not None} == {("first", 2): 7, ("second", 2): 7}
