@@ -10,28 +10,39 @@ from typing import Any
 import pytest
 
 from core.engine import Order, parse
-from core.model import Happening, KeyState, LabelMeaning
+from core.model import CommandRecord, DryRunResult, Happening, KeyState, LabelMeaning, PlaceStatus, SampledEmail
 from core.quality.audit import Part
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
+from core.runs.requests import TaskChoice
 from core.sources.preview import Counted, Looked
 from tests.tui.fakes import KEYS, NOW, TASK, key, running
+from tests.tui.test_batches_screen import parcel
 from tui.actions import active  # noqa: F401 - it names the keys
 from tui.app import LabeltuiApp
 from tui.live.console_app import ConsoleApp
 from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
+from tui.screens import batches, pages
 from tui.screens.emails.list import EmailsScreen
+from tui.screens.keys import list as list_of_keys
 from tui.screens.keys.list import _key
+from tui.screens.navigation import Views
 from tui.screens.new_run import columns, forecast
 from tui.screens.new_run import task as steps
+from tui.screens.pages import COLUMN
+from tui.screens.quality.quality import QualityScreen
 from tui.screens.run_commands import RunCommands
+from tui.screens.task import dry_run
 from tui.terminal.textual_fixes import alive
 from tui.text import numbers, quality
 from tui.text.sent_messages import in_pack
-from tui.widgets.lists.emails import KINDS, Scoped, _about, _beside
-from tui.widgets.lists.rows import PAGE, Rows
+from tui.widgets.lists import runs
+from tui.widgets.lists.emails import COLUMNS, KINDS, Scoped, _about, _beside
+from tui.widgets.lists.rows import PAGE, ListColumn, Rows
 from tui.widgets.panes import keys, rate, recent, task
+from tui.widgets.panes.commands import CommandFacts, CommandsPane
+from tui.widgets.panes.places import PlacesPane
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -481,3 +492,162 @@ def test_whoever_is_to_kill_a_worker_reads_what_it_costs() -> None:
         f"Kill the worker of {'n' * 39}… (pid {shown.worker.pid})? It holds the run and has no heartbeat."
     )
     assert "Up to 1 call in flight will be repeated, and may be paid for twice; s then continues." in told
+
+
+def columns_of(*tables: tuple[ListColumn, ...]) -> list[list[tuple[str, int, int]]]:
+    return [[(each.title, each.width, each.from_width) for each in table] for table in tables]
+
+
+def test_columns_of_lists_have_these_widths() -> None:
+    """Of each its head, its cells (0: what is left), and the width of the list from which on it is there."""
+    tables = columns_of(task.COLUMNS, batches.COLUMNS, dry_run.COLUMNS, COLUMNS, runs.COLUMNS, list_of_keys.COLUMNS)
+    assert tables == [
+        [("version", 10, 0), ("since", 12, 0), ("by", 9, 90), ("labels", 8, 0), ("failed", 6, 0), ("agrees", 12, 0),
+         ("share of each label", 0, 0)],
+        [("batch", 5, 0), ("state", 13, 0), ("answered", 22, 0), ("errors", 6, 0), ("sent", 9, 96), ("expires in", 10, 0),
+         ("key", 12, 96), ("", 0, 0)],
+        [("label now", 14, 0), ("by", 7, 90), ("by the draft", 14, 0), ("same", 5, 0), ("tokens", 7, 0), ("subject", 0, 0)],
+        [("place", 8, 0), ("state", 9, 0), ("label", 11, 0), ("calls", 5, 0), ("from", 22, 90), ("subject", 0, 0),
+         ("date", 25, 140)],
+        [("run", 0, 0), ("state", 9, 0), ("progress", 12, 96), ("%", 5, 0), ("done", 9, 0), ("of", 9, 72), ("failed", 6, 0),
+         ("per min", 7, 104), ("ends in", 8, 88), ("changed", 7, 0), ("size", 8, 66), ("", 9, 118)],
+        [("key", 14, 0), ("ends in", 7, 0), ("state", 24, 0), ("requests", 8, 0), ("429s", 6, 0), ("tokens", 7, 96),
+         ("why", 0, 0)],
+    ]  # fmt: skip
+
+
+BELOW = "a long sentence a long sentence a long sentence"
+
+
+@pytest.mark.parametrize(
+    ("height", "shown"),
+    [
+        (1, ["retry   ✓ +2.0 s  a long sentence a long sent…"]),
+        (2, ["retry   ✓ +2.0 s", BELOW]),
+        (3, ["retry   ✓ +2.0 s", BELOW, "pause   ✓ +2.0 s  a long sentence a long sent…"]),
+        (4, ["retry   ✓ +2.0 s", BELOW, "pause   ✓ +2.0 s", BELOW]),
+    ],
+)
+def test_a_result_stands_below_its_command_where_there_is_room(height: int, shown: list[str]) -> None:
+    """The newest command first; the last row that is left has the beginning of the sentence beside it."""
+    done = [CommandRecord(str(n), kind, "", NOW + n, NOW + n + 2, "a long sentence " * 3)
+            for n, kind in enumerate(("pause", "retry"))]  # fmt: skip
+    pane = SimpleNamespace(facts=CommandFacts(tuple(done), (), NOW))
+    rows = [each.plain.strip() for each in CommandsPane.body(pane, 56, height)]  # type: ignore[arg-type]
+    rows = [row.split(" ", 1)[1] if row[0].isdigit() else row for row in rows]
+    assert rows == shown
+
+
+@pytest.mark.parametrize(
+    ("height", "shown"),
+    [
+        (4, ["place-1", "place-2", "place-9", "place-10"]),
+        (3, ["place-2", "place-10", "and 2 more places"]),
+        (2, ["place-2", "and 3 more places"]),
+    ],
+)
+def test_places_that_need_a_look_come_first_where_not_all_have_room(height: int, shown: list[str]) -> None:
+    """In the order of their numbers otherwise."""
+    states = {"place-10": "lost", "place-9": "ready", "place-2": "starting", "place-1": "ready"}
+    places = tuple(PlaceStatus(name, "", state, "", 0, 0.0, NOW) for name, state in states.items())
+    pane = SimpleNamespace(facts=SimpleNamespace(places=places))
+    rows = [each.plain.strip() for each in PlacesPane.body(pane, 60, height)]  # type: ignore[arg-type]
+    assert [row if row.startswith("and") else row.split(" ")[1] for row in rows] == shown
+
+
+def test_an_open_batch_is_brighter_than_one_that_is_gathered() -> None:
+    """Its answers and when it expires; errors of a batch that was cut short are not counted as its own."""
+    told = {}
+    for state, status in (("sent", "in_progress"), ("done", "completed"), ("done", "expired")):
+        row = batches._row(parcel(1, state, status, 250, failed=3), NOW)
+        told[status] = [(text.lstrip("█▌ "), tone) for text, tone in (row.cells[n] for n in (1, 2, 3, 5))]
+    cells = ("250 of 1,000", "$bright"), ("250 of 1,000", "$foreground")
+    assert told == {
+        "in_progress": [("in progress", "bold $running"), cells[0], ("3", "$failed"), ("1:00:00", "$waiting")],
+        "completed": [("done", "bold $quiet"), cells[1], ("3", "$failed"), ("", "$quiet")],
+        "expired": [("expired", "bold $waiting"), cells[1], ("", "$failed"), ("", "$quiet")],
+    }
+
+
+def test_no_alarm_is_looked_at_or_asked_again_where_none_stands() -> None:
+    """Nor without a run: it says so, and counts nothing."""
+    for alarm, path in ((None, "run.db"), ("shares", None), (None, None)):
+        for act in (QualityScreen.do_look_at_alarm, QualityScreen.do_ask_again):
+            said: list[str] = []
+            console = SimpleNamespace(run_path=path, engine=None, say=lambda text, said=said, **_: said.append(text))
+            act(SimpleNamespace(_alarm=lambda alarm=alarm: alarm, console_app=console))  # type: ignore[arg-type]
+            assert said == ["No alarm stands."]
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "cells"),
+    [
+        ("1", "1", ["1 work", "model", "1 work", "="]),
+        ("1", "0", ["1 work", "model", "0 personal", "≠"]),
+        ("1", None, ["1 work", "model", "✕ no label", ""]),
+        (None, "1", ["pending", "", "1 work", ""]),
+        (None, None, ["pending", "", "✕ no label", ""]),
+    ],
+    ids=["equal", "differs", "no answer", "pending", "neither"],
+)
+def test_a_trial_is_compared_where_both_have_a_label(now: str | None, said: str | None, cells: list[str]) -> None:
+    """A text without a label now, or without one in the trial, shows neither = nor ≠."""
+    of = SampledEmail(3, "a subject", "it begins so", now, "model" if now else None)
+    row = dry_run.DryRunScreen._row(
+        SimpleNamespace(data=None, _of=TASK, _known={}),  # type: ignore[arg-type]
+        DryRunResult(of, said, said or "", "", 1, 50),
+    )
+    assert [cell[0] for cell in row.cells[:4]] == cells
+
+
+@pytest.mark.parametrize(("kinds", "window", "read"), [(0, 0, 1), (1, 0, 1), (2, 3, 0), (3, 4, 0)])
+def test_what_casts_doubt_is_chosen_where_there_is_more_than_one_kind(kinds: int, window: int, read: int) -> None:
+    """A window with all of them in turn and each kind; items of one kind are read at once."""
+    pushed, shown = [], []
+    app = SimpleNamespace(push_screen=lambda screen, _: pushed.append(screen))
+    screen = SimpleNamespace(app=app, is_mounted=True, is_attached=True, display=True, styles=SimpleNamespace(display="block"),
+                             _read_these=lambda numbers, _: shown.append(numbers))  # fmt: skip
+    found = SimpleNamespace(kinds=[(f"kind {n}", (n,) if n < kinds else ()) for n in range(4)], in_turns=(1, 2))
+    QualityScreen._choose_edge_cases(screen, found)  # type: ignore[arg-type]
+    assert ([len(each._sets) for each in pushed], len(shown)) == ([window] if window else [], read)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_view_that_is_held_says_how_it_moves_again(held: bool) -> None:
+    """Said when it begins to stand still alone."""
+    said: list[str] = []
+    app = SimpleNamespace(held=held, say=said.append, hand_down=lambda: None)
+    Views.do_hold(SimpleNamespace(_app=app))  # type: ignore[arg-type]
+    assert (app.held, [text[:17] for text in said]) == (not held, [] if held else ["The view is held;"])
+
+
+def test_marks_take_the_last_cell_of_a_line_that_is_full() -> None:
+    """Two cells stay between a hint and them; the line is exactly as wide as its list."""
+    for width in range(11, 60):
+        facts = scoped(marked=3)
+        assert _beside(_about(facts, 200), facts, width).cell_length == width
+    assert _beside(_about(scoped(marked=3), 200), scoped(marked=3), 8).plain.strip() == "● 3 marked"
+
+
+def test_keys_of_a_screen_stand_in_columns_of_one_width() -> None:
+    """A key has eight cells and its word the rest of the column, whatever the width of the window."""
+    context = SimpleNamespace()
+    action = SimpleNamespace(key="r", label=lambda _: "a word that is far too long " * 4, blocked=lambda _: None)
+    for width in (30, COLUMN, 2 * COLUMN, 3 * COLUMN + 5):
+        count = max(1, min(3, width // COLUMN))
+        (row,) = pages._columns([action] * count, context, width)  # type: ignore[list-item, arg-type]
+        assert row.cell_length == count * (width // count)
+
+
+def test_a_task_that_cannot_be_read_is_marked() -> None:
+    """Its name and that it is invalid are red; of the others the labels are shown."""
+    rows: list[Any] = []
+    choices = [TaskChoice("good", "built in", task=TASK), TaskChoice("bad", "bad.toml", trouble="no labels")]
+    step = SimpleNamespace(_choices=choices, _named=[], _rows=SimpleNamespace(set_rows=rows.extend), _show=lambda: None,
+                           is_mounted=True, is_attached=True, display=True, styles=SimpleNamespace(display="block"))  # fmt: skip
+    steps.TaskStep._list(step)  # type: ignore[arg-type]
+    assert [[tone for _, tone in row.cells[:2]] for row in rows] == [
+        ["bold $bright", "$accent"],
+        ["$failed", "$failed"],
+    ]
+    assert [row.cells[1][0] for row in rows] == ["1, 0", "! invalid"]
