@@ -35,7 +35,7 @@ SAMPLE_SEED = 144
 With other seeds that takes from 20 to 80 texts."""
 
 _SIMULATOR = (
-    "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.5",
+    "--keys", "5", "--organizations", "3", "--seed", "11", "--latency", "0.7",
     # Unequal quotas that are spent within a minute: keys cool, one is revoked on the way, so there is much to see.
     "--rpm", "60", "--rpd", "14400", "--tpm", "60000", "--tpd", "2000000",
     "--limit", "org_sim_2:rpm=30", "--limit", "org_sim_3:tpm=18000",

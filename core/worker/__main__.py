@@ -84,10 +84,8 @@ def main() -> int:
 
 def _told() -> list[str]:
     """Return the arguments that the starter tells, with what the first call needs imported; none where it ended."""
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # a command line, which brings rich and click
     import core.llm.client  # noqa: F401, PLC0415 - takes as long as the rest
 
-    del sys.modules["httpx._main"]
     told = sys.stdin.readline()
     arguments: list[str] = json.loads(told) if told else []
     if arguments:
