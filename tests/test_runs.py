@@ -18,6 +18,7 @@ from core.model import Task
 from core.quality.sampling import BATCH
 from core.quota.forecast.plans import price_of
 from core.quota.pacing.estimates import Estimator
+from core.runs.find import find_run
 from core.runs.listing import summarize
 from core.runs.plan import Asking, Planned, Texts, asking_of, cost_of_call, plan_run
 from core.runs.quality import read_gold
@@ -29,7 +30,7 @@ from core.storage.writing.intake import LISTED_CHANGED
 from tests.conftest import NOW, MakeRun
 from tui import grammar
 from tui.cli import main
-from tui.commands import running, watch
+from tui.commands import compact, console, info, running, watch
 from tui.commands.sources import source_options
 
 BEYOND_NUMBERS = "What is not a number cannot be put right"
@@ -277,3 +278,110 @@ def test_the_review_of_the_command_line_opens_the_console_for_that_person(
     monkeypatch.setattr("tui.commands.console.console", lambda _, **given: opened.append(given["review"]) or 0)
     assert main(["review", str(make_run(["one"])), "--annotator", "ana", *words]) == 0
     assert opened == [("ana", size)]
+
+
+@pytest.mark.parametrize(
+    ("effort", "completion"),
+    [(None, 3.0), ("none", 3.0), ("low", 25.0), ("medium", 70.0), ("high", 250.0), ("some other", 70.0)],
+)
+def test_before_any_call_a_question_takes_what_its_text_and_its_effort_call_for(
+    effort: str | None, completion: float, task: Task
+) -> None:
+    """Four characters a token, twelve tokens around a chat, and the usual length of an answer for each text."""
+    settings = replace(task.model, model="llama", reasoning_effort=effort)
+    found = cost_of_call(Estimator(256), settings, 400, 1_000.0, texts=2.0)
+    assert (found.prompt, found.completion, found.learned) == (362.0, 2 * completion, False)
+
+
+@pytest.mark.parametrize(("pending", "worked"), [([0], [0]), ([0, 4], [1]), ([3, 4], [0, 1]), ([0, 0, 2], [2])])
+def test_parts_that_are_done_are_not_worked_again(
+    pending: list[int], worked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of one part always is, so that it says how it stands."""
+    parts = [Path(f"big.{n}.db") for n in range(len(pending))]
+    engine = SimpleNamespace(
+        series=lambda _: parts, find=lambda _: parts[0],
+        snapshot=lambda path: SimpleNamespace(pending=pending[parts.index(path)]),
+    )  # fmt: skip
+    seen: list[int] = []
+    monkeypatch.setattr(running, "Engine", lambda *_, **__: engine)
+    monkeypatch.setattr(running, "load_settings", lambda: None)
+    monkeypatch.setattr(running, "_work", lambda _, path, *__, **___: seen.append(parts.index(path)) or 0)
+    monkeypatch.setattr(running, "print_status", lambda *_: None)
+    given = grammar.parser().parse_args(["work", "big", "--json"])
+    assert running.work(given) == 0
+    assert seen == worked
+
+
+def test_a_name_with_a_dot_and_a_path_find_their_run(settings: Settings, make_run: MakeRun, tmp_path: Path) -> None:
+    """By its name, by the path of its file from anywhere, and by its file's name where it lies in this folder."""
+    path = make_run(["one"])
+    named = settings.runs_dir / f"v1.2{path.suffix}"
+    named.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(named)
+    assert find_run(settings, "v1.2") == named
+    assert find_run(settings, str(named)) == named.resolve()
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    copied = other / "labels.sqlite"
+    copied.write_bytes(named.read_bytes())
+    assert find_run(settings, str(copied)) == copied.resolve()
+
+
+@pytest.mark.parametrize(("size", "items"), [(None, BATCH), (7, 7)])
+def test_a_review_opens_the_console_for_so_many_items(
+    size: int | None, items: int, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """Under the name that was given."""
+    opened: list[object] = []
+    monkeypatch.setattr(console, "console", lambda path, **given: opened.append((path.stem, given["review"])) or 0)
+    path = make_run(["one"])
+    words = ["review", str(path), "--annotator", "anna", *(["--size", str(size)] if size else [])]
+    assert main(words) == 0
+    assert opened == [(path.stem, ("anna", items))]
+
+
+def test_a_source_that_was_read_before_changes_nothing_and_says_so(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command again names the run and its texts."""
+    source = tmp_path / "mails.csv"
+    source.write_text("id,text\n1,hello\n2,there\n", "utf-8")
+    words = ["new", str(source), "--name", "twice", "--base-url", "http://localhost:9/v1"]
+    assert main(words) == 0
+    assert "2 emails taken" in capsys.readouterr().out
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("The run twice was made from this source before: 2 emails.")
+
+
+@pytest.mark.parametrize(("bell", "rung"), [(True, "\a"), (False, "")], ids=["bell", "quiet"])
+def test_a_trial_of_notifications_rings_and_tells_the_terminal(
+    bell: bool, rung: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bell first, where it is on; then the sequence of the terminal's desktop."""
+    written: list[str] = []
+    screen = SimpleNamespace(isatty=lambda: True, write=written.append, flush=lambda: None)
+    monkeypatch.setattr(info.sys, "stdout", screen)
+    monkeypatch.setattr(info, "sequence", lambda *_: "<desktop>")
+    setup = SimpleNamespace(bell=bell, desktop="9", urls=())
+    assert info._test(SimpleNamespace(), setup) == 0  # type: ignore[arg-type]
+    assert "".join(written) == f"{rung}<desktop>"
+
+
+def test_a_wait_without_a_terminal_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In steps, so that a job that goes on again is seen; nothing is a key."""
+    now, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    monkeypatch.setattr(compact, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr(compact, "size_of", lambda _: (80, 24))
+    monkeypatch.setattr(compact.sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    monkeypatch.setattr(
+        compact.sys, "stdout", SimpleNamespace(fileno=lambda: 1, write=lambda _: None, flush=lambda: None)
+    )
+    with compact.listening() as wait:
+        assert wait(0.5) == ""
+    assert slept == [0.2, 0.2, 0.1]

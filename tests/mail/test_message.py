@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import time
@@ -380,3 +381,13 @@ def test_the_csv_module_gives_what_the_view_needs(tmp_path: Path) -> None:
         csv.writer(file).writerows([("id", "message"), ("1", (HEAD + "\na\nb\n").replace("\n", "\r\n"))])
     (email,) = open_source(path)
     assert body(email.raw) == "a\nb\n"
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_a_part_that_ends_within_a_character_is_read_up_to_it(cut: int) -> None:
+    """Of a character of four bytes one to three are missing: the text before it is whole, and UTF-8 as was said."""
+    data = "grüße \N{GRINNING FACE}".encode()
+    payload = base64.b64encode(data[: len(data) - cut]).decode()
+    head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    view = view_of(f"Subject: x\n{head}{payload}\n", fields=("body",), truncate_at=500)
+    assert view.text.strip() == ("grüße \N{GRINNING FACE}" if cut == 0 else "grüße")

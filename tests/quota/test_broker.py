@@ -388,6 +388,18 @@ def test_an_email_rests_after_its_own_error(desk: Desk) -> None:
     assert isinstance(broker.next([candidate]), Grant)
 
 
+def test_one_behind_an_email_that_rests_is_asked_about(desk: Desk) -> None:
+    """Where the first in line may not be asked about, or no organization takes so long a text now, others are looked at."""
+    broker = desk.broker()
+    resting, next_one = desk.candidate(), desk.candidate()
+    granted = broker.next([resting])
+    assert isinstance(granted, Grant)
+    broker.failed(granted, ServerFailedError("500"), 0.5)
+    found = broker.next([resting, next_one])
+    assert isinstance(found, Grant)
+    assert found.email_id == next_one.email_id
+
+
 def test_a_429_names_the_organization_and_keys_are_grouped(desk: Desk) -> None:
     """Keys that were taken for strangers share one quota from then on, in every process."""
     broker, other = desk.broker("a=gsk_main_aaaa_0001,b=gsk_spare_bbbb_0002"), desk.store("")

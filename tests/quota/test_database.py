@@ -15,11 +15,15 @@ from core.errors import QuotaFileError
 from core.model import Dimension
 from core.quota.db.database import SCHEMA_VERSION, QuotaDatabase
 from core.quota.db.rows import (
+    Bench,
     bench_rows,
     key_records,
     level_rows,
+    merge_organizations,
+    models_known,
     refuse_setting,
     refused_settings,
+    write_bench,
     write_levels,
 )
 from core.quota.db.schema import _KEY_OF_FORMAT_5
@@ -202,6 +206,44 @@ def test_the_file_opens_fast_and_light() -> None:
     code = "import core.quota.keys.store, sys; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlite_utils", "groq", "textual", "tomli_w", "asyncio", "hypothesis"} & set(loaded)
+
+
+def test_models_are_those_of_ones_own_organizations_and_of_the_last_day(tmp_path: Path) -> None:
+    """The newest first, a bench counts like a limit; where none is young, the newest alone."""
+    day = 86_400.0
+    with QuotaDatabase(tmp_path / "quota.db") as database:
+        with database.writing():
+            ages = [
+                ("ours", "old", 3 * day),
+                ("ours", "new", 10.0),
+                ("ours", "week", 2 * day),
+                ("other", "foreign", 1.0),
+            ]
+            levels = {
+                (name, model, Dimension.RPM): Level(30, 30, NOW - age, "operator", NOW) for name, model, age in ages
+            }
+            write_levels(database, levels)
+            write_bench(database, "ours", "benched", Bench(NOW + 60, "TPD", "why", NOW - 5))
+        assert models_known(database, {"ours"}, NOW) == ("benched", "new")
+        assert models_known(database, {"ours"}, NOW + 9 * day) == ("benched",)
+        assert models_known(database, {"other"}, NOW + 9 * day) == ("foreign",)
+        assert models_known(database, {"nobody"}, NOW) == ()
+
+
+def test_an_organization_that_goes_over_to_another_leaves_nothing(tmp_path: Path) -> None:
+    """Its levels and its bench are those of the other from then on; of two benches the later one holds."""
+    with QuotaDatabase(tmp_path / "quota.db") as database, database.writing():
+        for model, old, new in (("a", 60, None), ("b", 60, 30), ("c", 30, 60)):
+            write_bench(database, "old", model, Bench(NOW + old, "RPM", "of old", NOW))
+            if new is not None:
+                write_bench(database, "new", model, Bench(NOW + new, "TPD", "of new", NOW))
+        write_levels(database, {("old", "a", Dimension.RPM): Level(30, 7, NOW, "operator", NOW)})
+        merge_organizations(database, "old", "new", NOW)
+        found = {model: bench_rows(database, model) for model in "abc"}
+        assert {model: set(rows) for model, rows in found.items()} == {model: {"new"} for model in "abc"}
+        ends = {model: (rows["new"].until_at - NOW, rows["new"].limit) for model, rows in found.items()}
+        assert ends == {"a": (60, "RPM"), "b": (60, "RPM"), "c": (60, "TPD")}
+        assert [key[:2] for key in level_rows(database, None)] == [("new", "a")]
 
 
 def test_a_setting_that_a_server_refused_is_sent_again_after_a_week(tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_a_maildir_is_read_with_its_subfolders(tmp_path: Path) -> None:
     assert (by_reason[UNFINISHED], by_reason[INDEX], by_reason[HIDDEN]) == (1, 2, 2)
 
 
+def test_only_what_a_maildir_delivered_is_read_as_an_email(tmp_path: Path) -> None:
+    """A table beside ``cur``, and one in a folder of that name that is in no Maildir, are read as tables."""
+    delivered = {"cur/1.host:2,S": MAIL, "new/2.host": MAIL, "tmp/.keep": ""}
+    beside = open_source(write(tmp_path / "Maildir", {**delivered, "extra/data.csv": "id,text\n1,x\n2,y\n"}))
+    assert sorted(email.source_id for email in beside) == ["1.host", "2.host", "extra/data.csv#1", "extra/data.csv#2"]
+    named = open_source(write(tmp_path / "months", {"cur/data.csv": "id,text\n1,x\n2,y\n", "a.txt": "a note"}))
+    assert sorted(email.source_id for email in named) == ["a.txt", "cur/data.csv#1", "cur/data.csv#2"]
+
+
 def test_the_card_of_a_data_set_is_no_text(tmp_path: Path) -> None:
     """A Hugging Face folder has a README that begins with a block of YAML; one without it is a text as others are."""
     root = write(tmp_path / "set", {"README.md": "---\nlicense: mit\n---\n# A set", "data/train.csv": "text\na\nb\n"})

@@ -23,7 +23,9 @@ import pytest
 
 from core.errors import SourceError
 from core.sources import archives
+from core.sources.decoding import Encoding
 from core.sources.mbox_source import BEFORE_FIRST
+from core.sources.preview import look_at
 from core.sources.registry import Source, SourceOptions, open_source
 from core.sources.source import SourceOptions as Options
 
@@ -509,3 +511,29 @@ def test_standard_input_that_nothing_is_piped_into_is_refused(closed: bool, monk
     monkeypatch.setattr(sys, "stdin", None if closed else SimpleNamespace(isatty=lambda: True))
     with pytest.raises(SourceError, match="pipe the texts in"):
         open_source(Path("-"))
+
+
+def test_a_look_at_a_source_shows_the_beginning_of_each_text(tmp_path: Path) -> None:
+    """The first 200 characters, in one line; a subject where the text has one."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(
+        json.dumps({"text": "ab \n" * 100}) + "\n" + json.dumps({"text": "Subject: hello\nFrom: a@b.c\n\nx"}), "utf-8"
+    )
+    shown = [row[2] for row in look_at(path, SourceOptions()).rows]
+    assert shown == [("ab " * 67)[:200], "hello"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "notes"),
+    [
+        (Encoding("utf-8"), ()),
+        (Encoding("utf-8", b"\xef\xbb\xbf"), ()),
+        (Encoding("cp1252"), ("read as cp1252",)),
+        (Encoding("cp1252", guessed=True), ("read as cp1252 (a guess: --encoding says otherwise)",)),
+        (Encoding("utf-8", guessed=True), ("read as utf-8 (a guess: --encoding says otherwise)",)),
+    ],
+    ids=["utf-8", "with a mark", "another", "guessed", "utf-8 guessed"],
+)
+def test_how_bytes_were_read_is_said_where_it_is_not_as_usual(encoding: Encoding, notes: tuple[str, ...]) -> None:
+    """UTF-8 is usual; a guess says how to choose."""
+    assert encoding.notes == notes
