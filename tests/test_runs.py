@@ -30,7 +30,7 @@ from core.storage.writing.intake import LISTED_CHANGED
 from tests.conftest import NOW, MakeRun
 from tui import grammar
 from tui.cli import main
-from tui.commands import compact, console, info, running, watch
+from tui.commands import compact, console, info, running, sources, watch
 from tui.commands.sources import source_options
 
 BEYOND_NUMBERS = "What is not a number cannot be put right"
@@ -385,3 +385,21 @@ def test_a_wait_without_a_terminal_takes_its_time(monkeypatch: pytest.MonkeyPatc
     with compact.listening() as wait:
         assert wait(0.5) == ""
     assert slept == [0.2, 0.2, 0.1]
+
+
+def test_a_plan_until_a_time_counts_the_seconds_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on; without a time there are none."""
+    asked: list[float | None] = []
+    planned = SimpleNamespace(lanes=(1,), texts=SimpleNamespace(emails=3))
+    engine = SimpleNamespace(names_run=lambda _: True, find=Path, plan_run=lambda *_, **__: (planned, None))
+    monkeypatch.setattr(sources, "Engine", lambda *_, **__: engine)
+    monkeypatch.setattr(sources, "choose_mix", lambda _, by_s, __: asked.append(by_s))
+    monkeypatch.setattr(sources, "mix_lines", lambda *_: ())
+    monkeypatch.setattr(sources, "load_settings", lambda: None)
+    monkeypatch.setattr(sources, "plan_lines", lambda *_: ())
+    monkeypatch.setattr(sources, "time", SimpleNamespace(time=lambda: 1_000.0))
+    given = grammar.parser().parse_args(["plan", "small"])
+    for by in (None, 1_600.0):
+        given.by = by
+        assert sources.plan(given) == 0
+    assert asked == [None, 600.0]

@@ -6,6 +6,7 @@ import csv
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ from core.errors import UsageError
 from core.llm.taskfile import builtin_task
 from core.model import AskKind, Attempt, Outcome, RunState, Settled
 from core.runs.find import RunOptions, create_series, find_run
+from core.runs.series import merged
 from core.settings import Settings
 from core.sources.source import ID_TAKEN, REPEATED, Source
 from core.storage.file.lock import RunLock
 from core.storage.file.parts import later_parts, part_of
 from core.storage.reading.reader import RunReader
 from core.storage.writing.store import Answer, Store
+from tests.tui.fakes import running
 
 TEXTS = 60
 
@@ -137,3 +140,27 @@ def test_a_source_that_fits_is_one_run(settings: Settings, source: Path, monkeyp
     monkeypatch.setattr("core.runs.find.MOST_PARTS", 10)
     with pytest.raises(UsageError, match="--part"):
         create_series(settings, source, task, RunOptions(name="many"), now=time.time(), part_texts=1)
+
+
+@pytest.mark.parametrize(
+    ("states", "alive", "said"),
+    [
+        (["new", "new"], None, ("new", "part 1 of 2: why 1")),
+        (["done", "new"], None, ("stopped", "part 1 of 2 is done; the next is to start")),
+        (["done", "done", "new"], None, ("stopped", "part 2 of 3 is done; the next is to start")),
+        (["done", "running"], 1, ("running", "part 2 of 2: why 2")),
+        (["done", "stopped"], None, ("stopped", "part 2 of 2: why 2")),
+        (["done", "done"], None, ("done", "why 2")),
+    ],
+    ids=["none begun", "one done", "two done", "at work", "stopped", "all done"],
+)
+def test_a_series_stands_as_the_part_at_its_turn(states: list[str], alive: int | None, said: tuple[str, str]) -> None:
+    """The part that is worked, or the first that is not done; between two parts it is stopped."""
+    parts = []
+    for n, state in enumerate(states):
+        part = running(10, 10 if state == "done" else 0).snapshot(time.time())
+        worker = replace(part.worker, alive=n == alive)
+        parts.append(replace(part, state=RunState(state), reason=f"why {n + 1}", worker=worker))
+    found = merged("big", parts)
+    assert (found.state.value, found.reason) == said
+    assert found.total == 10 * len(parts)

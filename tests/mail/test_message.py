@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.mail import headers as header_block
+from core.mail import message
 from core.mail.charsets import text_of
 from core.mail.message import view_of
 from core.mail.parts import BUDGET_S, UNREAD, readable_body
@@ -391,3 +392,17 @@ def test_a_part_that_ends_within_a_character_is_read_up_to_it(cut: int) -> None:
     head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
     view = view_of(f"Subject: x\n{head}{payload}\n", fields=("body",), truncate_at=500)
     assert view.text.strip() == ("grüße \N{GRINNING FACE}" if cut == 0 else "grüße")
+
+
+@pytest.mark.parametrize(
+    ("limit", "head"),
+    [("PARSE_LIMIT_CHARS", "Content-Type: text/html\n"), ("HTML_LIMIT_CHARS", "")],
+    ids=["told", "seen"],
+)
+def test_a_page_as_long_as_is_looked_at_is_not_cut(limit: str, head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One character more is; the header fields before it do not count."""
+    monkeypatch.setattr(message, limit, 100)
+    for chars, cut in ((99, False), (100, False), (101, True)):
+        page = "<html><p>" + "x" * (chars - 9)
+        view = view_of(f"Subject: s\n{head}\n{page}", fields=("body",), truncate_at=500)
+        assert view.truncated == cut, chars

@@ -285,3 +285,22 @@ def test_another_fingerprint_of_a_model_is_learned_at_first_and_reported_later(a
     identity = Identity()
     assert not any(identity.observe("m-2024", "fp_1") for _ in range(asks))
     assert identity.observe("m-2024", "fp_2") is told
+
+
+def test_watches_that_are_taken_up_again_begin_anew_where_an_alarm_was_dismissed() -> None:
+    """At its time, also after the last ask; a watch that this version does not know is left alone."""
+    restarted: list[tuple[int, str]] = []
+    seen: list[int] = []
+
+    class Noted:
+        def skip(self, _: dict[str, int]) -> None: ...
+
+        def observe(self, ask: int) -> None:
+            seen.append(ask)
+
+        def restart(self, watch: Watch) -> None:
+            restarted.append((len(seen), watch.value))
+
+    dismissed = [(9.0, "canaries"), (2.0, "shares"), (1.0, "of a later version"), (2.5, "model")]
+    replayed(Noted(), {}, [(1.0, 1), (2.0, 2), (3.0, 3)], dismissed)  # type: ignore[arg-type, list-item]
+    assert (seen, restarted) == ([1, 2, 3], [(1, "shares"), (2, "model"), (3, "canaries")])

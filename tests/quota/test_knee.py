@@ -251,3 +251,8 @@ def test_the_opening_grows_by_less_on_a_slow_server() -> None:
     play(one_by_one, until_s=300)
 
     assert longest <= 60.0
+
+
+def test_the_search_ends_at_128_calls_at_once() -> None:
+    """On a server that answers any number as fast; a person may allow more."""
+    assert max(width for _, width in play(flat, until_s=60)[2]) == 128

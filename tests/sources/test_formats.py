@@ -537,3 +537,13 @@ def test_a_look_at_a_source_shows_the_beginning_of_each_text(tmp_path: Path) -> 
 def test_how_bytes_were_read_is_said_where_it_is_not_as_usual(encoding: Encoding, notes: tuple[str, ...]) -> None:
     """UTF-8 is usual; a guess says how to choose."""
     assert encoding.notes == notes
+
+
+@pytest.mark.parametrize(("columns", "more"), [(20, ""), (21, " and 1 more"), (1_520, " and 1,500 more")])
+def test_of_many_columns_twenty_are_listed(columns: int, more: str, tmp_path: Path) -> None:
+    """Where none of them is the text."""
+    names = [f"c{n}" for n in range(columns)]
+    with pytest.raises(SourceError) as caught:
+        opened(tmp_path / "wide.csv", ",".join(names) + "\n" + ",".join("1" for _ in names) + "\n")
+    listed = ", ".join(repr(name) for name in names[:20])
+    assert f"There are: {listed}{more}." in str(caught.value)

@@ -98,3 +98,10 @@ def test_messages_of_an_older_file_stay_as_they_are(tmp_path: Path) -> None:
         )
         assert db.execute("SELECT raw FROM body ORDER BY email_id").fetchall() == [("the message",), (raw,)]
         assert db.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
+
+
+def test_a_message_is_compressed_from_1025_bytes_on() -> None:
+    """A page that is much shorter so; shorter ones can be read in plain SQL."""
+    for size, kind in ((1_024, str), (1_025, bytes)):
+        raw = "Subject: s\nContent-Type: text/html\n\n"
+        assert type(kept(raw + "p" * (size - len(raw)), "another text").whole) is kind

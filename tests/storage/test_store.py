@@ -16,11 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.errors import RunBusyError, RunFileError, RunLostError, UsageError
-from core.model import AskKind, Attempt, Outcome, Settled, orders_among
+from core.model import AskKind, Attempt, Outcome, RunState, Settled, orders_among
 from core.storage.file.lock import RunLock, is_locked
 from core.storage.file.schema_version import FORMAT_WITH_LABEL_COUNTS
 from core.storage.reading.reader import RunReader
 from core.storage.writing.check import check_run
+from core.storage.writing.epochs import Beat
 from core.storage.writing.store import Answer, Store
 from tests.conftest import NOW, MakeRun
 
@@ -415,3 +416,21 @@ def test_texts_left_are_counted_where_they_are_few(make_run: MakeRun, opened: Op
     """An estimate of a few emails would be none."""
     path = make_run(["a", "b", "b", "c"])
     assert opened(path).pending_texts()[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("bound", "ends", "asked_again", "ended"),
+    [(6, False, 6, "killed"), (0, False, 0, "killed"), (6, True, 0, "asked to stop")],
+    ids=["killed", "killed at rest", "stopped"],
+)
+def test_a_worker_says_how_the_one_before_it_ended(
+    bound: int, ends: bool, asked_again: int, ended: str, make_run: MakeRun
+) -> None:
+    """After a kill at most the calls that were out are asked again; after a stop none."""
+    with RunLock(path := make_run(["a", "b"])) as lock, Store.open(path, lock) as store:
+        assert store.begin_epoch(now=NOW, pid=1, host="h").ended == ""
+        store.beat(Beat(RunState.RUNNING, "", None, 2, bound, {}), now=NOW + 1)
+        if ends:
+            store.end_epoch(RunState.STOPPED, "asked to stop", now=NOW + 2)
+        found = store.begin_epoch(now=NOW + 3, pid=2, host="h")
+    assert (found.epoch, found.asked_again, found.ended) == (2, asked_again, ended)

@@ -651,3 +651,14 @@ def test_a_task_that_cannot_be_read_is_marked() -> None:
         ["$failed", "$failed"],
     ]
     assert [row.cells[1][0] for row in rows] == ["1, 0", "! invalid"]
+
+
+@pytest.mark.parametrize("width", [24, 33, 80])
+def test_why_a_key_is_out_stands_below_it_in_the_width_of_the_pane(width: int) -> None:
+    """Behind three cells; nothing of it is cut."""
+    why = "the server refuses it: it was revoked or mistyped; add another one or mend it"
+    group = keys.Organization("org", (replace(INVALID, reason=why),), ())
+    below = [row.plain for row in keys._by_reason(group, width)[2:]]
+    assert " ".join(row.strip() for row in below) == why
+    assert max(len(row) for row in below) <= width
+    assert all(row.startswith("   ") for row in below)
