@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -308,3 +308,12 @@ def test_a_complaint_names_the_line(tmp_path: Path, mended: dict[str, str], line
     path.write_text(text, "utf-8")
     with pytest.raises(TaskError, match=f"task.toml, line {line}: "):
         load_task(path)
+
+
+def test_settings_that_a_task_does_not_name_are_these() -> None:
+    """A model that costs little, asked for the likeliest answer, with little reasoning that is not sent back."""
+    assert asdict(ModelSettings()) == {
+        "model": "openai/gpt-oss-20b", "temperature": 0.0, "max_completion_tokens": 256, "reasoning_effort": "low",
+        "include_reasoning": False, "timeout_s": 60.0, "seed": None, "stop": (), "schema": False, "extra_body": "",
+        "logprobs": False,
+    }  # fmt: skip

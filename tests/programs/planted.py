@@ -88,6 +88,16 @@ EQUIVALENT = {
         "parts that are made together have one list of what was skipped",
     "core/quality/alarms.py: number: WINDOWS = (60, 90, 135, 200, 300, 450, 700, 1_000, 1_500)":
         "lengths between which a simulation finds no difference; one more ask in one of them promises the same",
+    "core/quality/audit.py: number: position: int = 0":
+        "every email of a sample that is read has its position",
+    "core/runs/find.py: logic: looks_like_path = candidate.suffix == SUFFIX or len(candidate.parts) > 1":
+        "a run's name has neither a folder nor that suffix, so that the same file is found by either road",
+    "core/sources/demo_emails.py: comparison: sender, reader = (friend, reader) if self._random.random() < 0.6 else (sender, friend)":
+        "a random number is never exactly that share",
+    "core/worker/lanes/online.py: number: email = self._read(index + 1 if index >= 0 else LOOK_AHEAD)[index]":
+        "one more email is read, and the same one is taken",
+    "core/worker/lanes/online.py: number: self._probes = 0":
+        "the first probe is about another one of the emails that were answered before",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

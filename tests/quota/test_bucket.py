@@ -161,6 +161,22 @@ def test_stated_waits_that_are_too_short_do_not_make_a_bucket_fast_for_good() ->
     assert target.speed == 1.0
 
 
+def test_the_third_refusal_that_comes_too_early_ends_a_speed() -> None:
+    """Two are borne; after three no stated wait makes the bucket fast again."""
+    target = bucket(available=0, source="429")
+    for _ in range(3):
+        target.rate_implied(LIMIT / 60 * 10)
+    speeds, now = [target.speed], NOW
+    for _ in range(5):
+        now += 2.0
+        target.refill(now)
+        target.refused(0, 0)
+        speeds.append(target.speed)
+    target.rate_implied(LIMIT / 60 * 10)
+    fast = pytest.approx(10.0)
+    assert [*speeds, target.speed] == [fast, fast, fast, fast, 1.0, 1.0, 1.0], "the first refusal has nothing before it"
+
+
 def test_rounding_in_stated_waits_does_not_change_the_speed() -> None:
     """Reports near the nominal rate leave it, and so does a single odd one."""
     target = bucket()

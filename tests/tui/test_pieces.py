@@ -24,6 +24,7 @@ from tui.live.console_app import ConsoleApp
 from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
 from tui.screens import batches, pages
+from tui.screens.base_screen import BaseScreen
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys import list as list_of_keys
 from tui.screens.keys.list import _key
@@ -662,3 +663,13 @@ def test_why_a_key_is_out_stands_below_it_in_the_width_of_the_pane(width: int) -
     assert " ".join(row.strip() for row in below) == why
     assert max(len(row) for row in below) <= width
     assert all(row.startswith("   ") for row in below)
+
+
+def test_the_footer_follows_the_focus() -> None:
+    """A field keeps keys for itself while it is typed into: the hints change when it gets the focus and when it loses it."""
+    hinted: list[int] = []
+    screen = SimpleNamespace(hint=lambda: hinted.append(1))
+    BaseScreen.on_descendant_focus(screen)  # type: ignore[arg-type]
+    assert len(hinted) == 1
+    BaseScreen.on_descendant_blur(screen)  # type: ignore[arg-type]
+    assert len(hinted) == 2

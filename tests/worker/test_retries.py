@@ -161,6 +161,18 @@ def test_no_verdict_while_calls_of_before_are_out() -> None:
     assert not refusals.holds
 
 
+def test_calls_go_out_until_the_third_refusal_in_a_row() -> None:
+    """However many are out; then they are held until those of before have ended."""
+    refusals = Refusals()
+    refusals.asked(9, "main", 0.0)
+    held = [refusals.holds]
+    for email in (1, 2, 3):
+        refusals.refused(email, "main", 0.1, by_key=False, status=400, probe=False)
+        held.append(refusals.holds)
+    refusals.ended(9)
+    assert [*held, refusals.holds] == [False, False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("alias", "asked_at", "waits"), [("main", 5.0, True), ("main", 5.1, False), ("other", 0.0, False)]
 )
