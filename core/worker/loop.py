@@ -245,7 +245,8 @@ class Worker:
         self._renewing = True
         self._wake.set()
         out = self.in_flight
-        return f"{sentence}; {out} call{'' if out == 1 else 's'} out end under the old one" if out else sentence
+        calls = "1 call out ends" if out == 1 else f"{out} calls out end"
+        return f"{sentence}; {calls} under the old one" if out else sentence
 
     def forget(self, email_ids: Sequence[int]) -> None:
         """Take emails out of the queue."""
