@@ -28,6 +28,7 @@ _RUN_FILE = 0x6C627569
 _SELECT = re.compile(r"\s*(?:select|with|values)\b", re.IGNORECASE)
 _PARQUET_MARK = b"PAR1"
 _BATCH_ROWS = 1_000
+_PIECE_BYTES = 1 << 20
 _SHEET_LIMIT_BYTES = 2 * 1024 * 1024 * 1024
 _SHEET_RATIO = 300
 
@@ -233,9 +234,13 @@ def _parquet_rows(library: Any, path: Path, names: Sequence[str]) -> Iterator[Se
 
 
 def _batches(library: Any, file: Any, names: Sequence[str], path: str) -> Iterator[Sequence[Any]]:
-    """Yield the rows of an open file, or of a path, with the columns in the order of ``names``."""
+    """Yield the rows of an open file, or of a path, with the columns in the order of ``names``.
+
+    Each column is read a piece at a time: as it comes, pyarrow keeps all that it has read of a file until its end.
+    """
     try:
-        for batch in library.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+        opened = library.ParquetFile(file, pre_buffer=False, buffer_size=_PIECE_BYTES)
+        for batch in opened.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
             columns = [batch.column(name).to_pylist() for name in names]
             yield from zip(*columns, strict=True)
     except Exception as error:  # noqa: BLE001 - a library has errors of its own for broken files

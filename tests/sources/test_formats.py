@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import mailbox
+import random
 import sqlite3
 import sys
 import tarfile
@@ -243,6 +244,23 @@ def test_an_excel_sheet_is_read(tmp_path: Path) -> None:
     assert texts(source) == [("1", "hello"), ("3", "42")]
     assert source.skipped.total == 1
     assert texts(open_source(path, Options(table="more"))) == [("row-1", "other")]
+
+
+def test_a_large_parquet_file_is_not_held_in_memory(tmp_path: Path) -> None:
+    """What was read of it is let go: of 20 MB that cannot be compressed no more than 12 are held at any time."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, rng = tmp_path / "mails.parquet", random.Random(1)
+    schema = arrow.schema([("id", arrow.string()), ("text", arrow.string())])
+    with parquet.ParquetWriter(path, schema) as file:
+        for group in range(10):
+            texts = [rng.randbytes(500).hex() for _ in range(2_000)]
+            ids = [f"{group}-{number}" for number in range(len(texts))]
+            file.write_table(arrow.table({"id": ids, "text": texts}, schema))
+    before, most = arrow.total_allocated_bytes(), 0
+    for count, _ in enumerate(open_source(path, SourceOptions()), 1):
+        if count % 1_000 == 0:
+            most = max(most, arrow.total_allocated_bytes() - before)
+    assert (count, most < 12_000_000) == (20_000, True)
 
 
 def test_parquet_and_a_folder_of_it_are_read(tmp_path: Path) -> None:
