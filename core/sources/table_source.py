@@ -236,7 +236,7 @@ def _parquet_rows(library: Any, path: Path, names: Sequence[str]) -> Iterator[Se
 def _batches(library: Any, file: Any, names: Sequence[str], path: str) -> Iterator[Sequence[Any]]:
     """Yield the rows of an open file, or of a path, with the columns in the order of ``names``.
 
-    Each column is read a piece at a time: as it comes, pyarrow keeps all that it has read of a file until its end.
+    Each column is read a piece at a time: by default pyarrow keeps all that it has read of a file until its end.
     """
     try:
         opened = library.ParquetFile(file, pre_buffer=False, buffer_size=_PIECE_BYTES)

@@ -34,7 +34,7 @@ def console(
     if not has_terminal() and not here.browser:
         print("labeltui: the console needs a terminal; `labeltui status` prints where runs are.", file=sys.stderr)  # noqa: T201
         return exits.USAGE
-    gc.disable()  # until the first paint (`LabeltuiApp.on_mount`): an eighth of the time that imports take
+    gc.disable()  # until the first paint (`LabeltuiApp._begin`): an eighth of the time that imports take
     from tui.app import LabeltuiApp  # noqa: PLC0415 - Textual, for those who open a console
 
     app = LabeltuiApp(
