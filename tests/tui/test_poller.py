@@ -145,6 +145,20 @@ def test_reading_is_quick_only_where_something_may_change(tmp_path: Path) -> Non
     assert poller._pause_s() == 1.0
 
 
+def test_a_first_answer_is_looked_for_more_often(tmp_path: Path) -> None:
+    """For ten seconds after a worker's start, until there is an attempt: whoever starts a run waits for that."""
+    poller, _, its = still(tmp_path, running(40, 0))
+    its.run.started_at = NOW - 9.9
+    poller.watch(its.run.path, runs=False)
+    assert poller._pause_s() == 0.15
+    its.now += 0.1
+    poller.read()
+    assert poller._pause_s() == 0.5
+    its.run.emails, its.run.started_at = running(40, 1).emails, its.now
+    poller.read()
+    assert poller._pause_s() == 0.5
+
+
 def test_a_run_that_cannot_be_read_is_tried_once_a_second(tmp_path: Path) -> None:
     """Also where it could never be read; once it can be, it is shown."""
     poller, box, its = still(tmp_path)

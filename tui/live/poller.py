@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 BUSY_S = 0.5
 """Seconds between two readings while a worker has the run."""
 HURRIED_S = 0.15
-"""Between two readings while a command waits for its acknowledgment."""
+"""Between two readings while a command waits for its acknowledgment, or a new worker's first answer is awaited."""
+FIRST_ANSWER_S = 10.0
+"""Seconds after a worker's start in which its first answer is awaited."""
 IDLE_S = 1.0
 """Between two readings where nothing can be going on but what another process begins."""
 LIST_S = 2.0
@@ -154,7 +156,10 @@ class Poller:
         if self._clock() < self._hurry_until:
             return HURRIED_S
         snapshot = self._view_state.snapshot
-        return BUSY_S if snapshot is not None and snapshot.worker.alive else IDLE_S
+        if snapshot is None or not snapshot.worker.alive:
+            return IDLE_S
+        begun = self._clock() - (snapshot.worker.started_at or 0.0)
+        return HURRIED_S if not snapshot.attempts and begun < FIRST_ANSWER_S else BUSY_S
 
     def _read(self) -> ViewState:
         began = self._clock()
