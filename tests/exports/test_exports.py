@@ -150,9 +150,11 @@ def test_an_export_is_private_unless_its_file_was_opened_to_others(tmp_path: Pat
         assert path.stat().st_mode & 0o777 == 0o600
         path.chmod(0o644)
         export(path, LABELED)
+        export_table(table(LABELED), tmp_path / "out", layout="jsonl")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
 
 
 def test_json_lines_hold_one_object_a_line(tmp_path: Path) -> None:
@@ -291,6 +293,8 @@ def test_one_column_has_a_line_for_each_item(tmp_path: Path) -> None:
     assert (tmp_path / "labels.csv").read_text() == 'label\n1\n""\n0\n'
     export_table(table(LABELED._replace(label="=1+1")), tmp_path / "odd.csv", layout="labels")
     assert (tmp_path / "odd.csv").read_text() == "label\n'=1+1\n", "no spreadsheet runs a label either"
+    export_table(table(LABELED._replace(label="=1+1")), tmp_path / "raw.csv", layout="labels", raw=True)
+    assert (tmp_path / "raw.csv").read_text() == "label\n=1+1\n", "values as they are, where they are asked for"
 
 
 def test_label_studio_gets_predictions_and_annotations(tmp_path: Path) -> None:

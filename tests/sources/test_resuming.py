@@ -16,6 +16,7 @@ from core.runs import build
 from core.runs.find import Created, RunOptions, create_run
 from core.settings import Settings
 from core.storage.writing.check import check_run
+from core.storage.writing.intake import IMPORTING, note_progress, progress_noted
 from tests.conftest import NOW
 
 ROWS = 60
@@ -100,3 +101,14 @@ def test_an_error_leaves_nothing(settings: Settings, task: Task, source: Path) -
     with pytest.raises(ValueError, match="no"):
         create_run(settings, source, task, RunOptions(name="r"), now=NOW, progress=progress)
     assert list(settings.runs_dir.iterdir()) == []
+
+
+def test_how_far_an_import_is_is_noted_in_one_event() -> None:
+    """What is to be made and how many texts could not be parsed whole; the newest note replaces the one before."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE event(at, kind, text)")
+        assert progress_noted(db) == ("", 0)
+        for unparsed in (0, 2):
+            note_progress(db, "plan", unparsed, NOW + unparsed)
+        assert progress_noted(db) == ("plan", 2)
+        assert db.execute("SELECT at, kind FROM event").fetchall() == [(NOW + 2, IMPORTING)]

@@ -258,3 +258,55 @@ def test_watches_begin_with_what_the_run_file_holds(run: Path, monkeypatch: pyte
         ("1", False, "m-2024", "fp_7", 0.25),
     ]  # fmt: skip
     assert set(before.values()) == {0}  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_says_no_more_is_a_first_one_of_the_first_batch(run: Path) -> None:
+    """Its batch, kind, time and note are those of an answer that was given outside a batch."""
+    answer(run, ReviewAnswer(1, "anna", "0"))
+    with closing(sqlite3.connect(run)) as db:
+        assert db.execute("SELECT kind, batch, seconds FROM review").fetchall() == [("first", 1, 0.0)]
+        assert db.execute("SELECT note FROM label WHERE annotator = 'anna' AND email_id = 1").fetchall() == [("",)]
+
+
+def test_labels_and_follow_ups_are_counted_by_their_place_in_the_run(make_run: MakeRun) -> None:
+    """In slices of the work order, the model's alone; texts that are asked again for control in the order of asking."""
+    path = make_run([f"text {number}" for number in range(8)])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        by_model(store, {1: "1", 2: "0", 3: "1", 8: "1"})
+    answer(path, ReviewAnswer(5, "anna", "0"))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE email SET reasks = 2 WHERE id IN (2, 8)")
+        db.executemany(
+            "INSERT INTO canary(email_id, task_version, label, value, round, asked_at) VALUES (?, ?, '1', ?, ?, 0)",
+            [(1, "v1", "0", 0), (1, "v1", "1", 1), (2, "v1", "0", 1), (3, "v1", "0", 2), (3, "v0", "0", 2)],
+        )
+    assert reviews.label_slices(path, "v1", slices=4) == [{"1": 1, "0": 1}, {"1": 1}, {}, {"1": 1}]
+    assert reviews.rates_over_run(path, "v1", slices=4) == {
+        "canaries": [(0, 0), (0, 1), (1, 1), (1, 1)],
+        "reasked": [(1, 2), (0, 1), (0, 0), (1, 1)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("labeled", "shown"),
+    [((), "v2"), (("v1",), "v1"), (("v1", "v2"), "v2"), (("v1", "v3"), "v3")],
+    ids=["nothing", "an older one", "the active one, too", "two others"],
+)
+def test_figures_are_about_the_active_version_or_the_newest_with_labels(
+    labeled: tuple[str, ...], shown: str, make_run: MakeRun
+) -> None:
+    """A version that was just activated has no labels yet: the figures stay those of the one before."""
+    path = make_run(["a", "b"])
+    with closing(sqlite3.connect(path)) as db, db:
+        for version in ("v2", "v3"):
+            db.execute("CREATE TEMP TABLE copied AS SELECT * FROM task WHERE version = 'v1'")
+            db.execute("UPDATE copied SET version = ?", (version,))
+            db.execute("INSERT INTO task SELECT * FROM copied")
+            db.execute("DROP TABLE copied")
+        db.execute("UPDATE run SET task_version = 'v2'")
+        for version in labeled:
+            db.execute(
+                "INSERT INTO label(email_id, value, source, task_version, at) VALUES (1, '1', 'model', ?, 0)",
+                (version,),
+            )
+    assert read_audit(path).version == shown

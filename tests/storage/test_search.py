@@ -247,3 +247,49 @@ def test_edge_cases_are_found(make_run: MakeRun, opened: Callable[[Path], Store]
     assert found(search, "edge:truncated") == [4]
     assert found(search, "edge:re-asked") == [2]
     search.close()
+
+
+def test_a_search_that_is_given_up_says_how_far_it_came(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share of the run that was looked through; the next step goes on there."""
+    monkeypatch.setattr(searching, "STRETCH", 3)
+    stale = False
+    search = Search(run, lambda: stale)
+    search._db.set_progress_handler(lambda: stale, 1)
+    search.begin(parse("!state:skipped"))
+    first = search.step()
+    stale = True
+    given_up = search.step()
+    stale = False
+    assert (list(first.ids), first.share, first.finished) == ([1, 2, 3], 0.5, False)
+    assert (list(given_up.ids), given_up.share, given_up.finished) == ([], 0.5, False)
+    assert list(search.step().ids) == [4, 5, 6]
+    search.close()
+
+
+@pytest.mark.parametrize(
+    ("indexed", "first", "words", "kept"),
+    [
+        (False, 10**6, "small.db cannot be read", True),
+        (True, 10**6, "index of words was damaged", False),
+        (True, 1, "small.db cannot be read", True),
+    ],
+    ids=["texts", "index", "texts before the index"],
+)
+def test_an_index_is_thrown_away_where_it_was_what_could_not_be_read(
+    run: Path, indexed: bool, first: int, words: str, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run file that cannot be read says so, whether an index is at hand or not."""
+    monkeypatch.setattr(searching, "FROM_TEXT_FIRST", first)
+    search = Search(run)
+    if indexed:
+        assert search.build() == 1.0
+    search.begin(parse("contract"))
+
+    def broken(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(search, "_numbers", broken)
+    with pytest.raises(RunFileError, match=words):
+        search.step()
+    search.close()
+    assert index_path(run).exists() == (indexed and kept)

@@ -21,7 +21,7 @@ from core.storage.file.lock import RunLock
 from core.storage.file.rows import task_from_definition, task_to_definition
 from core.storage.file.schema import migrations
 from core.storage.file.schema_version import FORMAT_VERSION
-from core.storage.file.shape import COLUMNS, MADE, digest, foreign_parts, missing_parts
+from core.storage.file.shape import COLUMNS, MADE, digest, foreign_parts, missing_parts, telling_damage
 from core.storage.reading.reader import RunReader
 from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
@@ -217,3 +217,22 @@ def test_columns_that_cannot_be_read_end_an_export_with_a_sentence(columns: str,
     with pytest.raises(RunFileError, match="columns of a row cannot be read"):
         export_run(path, target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "database or disk is full"),
+        (sqlite3.OperationalError("database is locked"), "database is locked"),
+        (sqlite3.OperationalError("no such column: flags"), "small.db is damaged"),
+        (sqlite3.DatabaseError("database disk image is malformed"), "small.db is damaged"),
+        (ValueError("no JSON"), "small.db is damaged"),
+        (RunFileError("the run went away"), "the run went away"),
+    ],
+    ids=["full", "locked", "column", "image", "value", "ours"],
+)
+def test_an_error_of_reading_is_damage_unless_the_disk_is_full_or_busy(error: Exception, told: str) -> None:
+    """What the disk refuses is no fault of the file, and a sentence of ours stays as it is."""
+    with pytest.raises(Exception, match=told) as raised, telling_damage(Path("small.db")):
+        raise error
+    assert (raised.value is error) == ("damaged" not in told)

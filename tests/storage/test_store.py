@@ -434,3 +434,17 @@ def test_a_worker_says_how_the_one_before_it_ended(
             store.end_epoch(RunState.STOPPED, "asked to stop", now=NOW + 2)
         found = store.begin_epoch(now=NOW + 3, pid=2, host="h")
     assert (found.epoch, found.asked_again, found.ended) == (2, asked_again, ended)
+
+
+def test_what_happened_is_noted_with_its_email_and_key(make_run: MakeRun, opened: Open) -> None:
+    """In the order of time, with text that UTF-8 can hold."""
+    path = make_run(["a"])
+    store = opened(path)
+    store.add_event("key", "main is cooling", now=NOW + 1, key_alias="main")
+    store.add_event("place", "half \ud800", now=NOW + 2, email_id=1)
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT at, kind, text, email_id, key_alias FROM event WHERE at > ? ORDER BY id", (NOW,))
+        assert rows.fetchall() == [
+            (NOW + 1, "key", "main is cooling", None, "main"),
+            (NOW + 2, "place", "half ?", 1, ""),
+        ]

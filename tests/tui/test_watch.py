@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import re
 import signal
+import termios
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +22,7 @@ from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.pty.terminal import Terminal
 from tests.tui.fakes import KEYS, NOW, running
-from tui.commands import watch
+from tui.commands import compact, watch
 from tui.commands.compact import LEAST, Inline, Line, compact_view
 from tui.commands.watch import code_of
 
@@ -190,3 +193,21 @@ def test_a_watched_run_keeps_a_row_and_a_column_free(monkeypatch: pytest.MonkeyP
     reader = SimpleNamespace(snapshot=lambda _: snapshots.pop(0))
     watch._live(None, Path("run.db"), reader, 1.0)  # type: ignore[arg-type]
     assert rooms == [(39, 5), (1, 1), (39, 5)]
+
+
+def test_a_terminal_shows_no_cursor_and_no_key_while_a_run_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are read one by one and not echoed; afterwards both are as they were."""
+    parent, child = os.openpty()
+    written = io.StringIO()
+    with os.fdopen(child, "rb", buffering=0) as keys, os.fdopen(parent, "rb", buffering=0):
+        monkeypatch.setattr(compact.sys, "stdin", SimpleNamespace(isatty=lambda: True, fileno=keys.fileno))
+        monkeypatch.setattr(compact.sys, "stdout", written)
+        before = termios.tcgetattr(keys)
+        restore, unseen = compact._terminal_modes()
+        unseen()
+        modes = termios.tcgetattr(keys)[3]
+        assert not modes & (termios.ECHO | termios.ICANON)
+        assert written.getvalue() == "\x1b[?25l"
+        restore()
+        assert termios.tcgetattr(keys) == before
+        assert written.getvalue() == "\x1b[?25l\x1b[?25h"

@@ -415,3 +415,33 @@ def test_the_queue_is_read_again_where_a_batch_gives_texts_back(returned: int) -
     assert batch.BatchLane._close(lane, SimpleNamespace(id=7, total=3, organization="o"), "void", "why") == returned  # type: ignore[arg-type]
     assert did == ["reload", *(["rescan"] if returned else [])]
     assert lane._next_at == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "open_batches", "state", "again_in_s"),
+    [
+        ("token_limit_exceeded", 2, "packed", batch.FIRST_POLL_S),
+        ("token_limit_exceeded", 1, "packed", batch.FULL_S),
+        ("invalid_file", 1, "", None),
+    ],
+    ids=["room when another ends", "no room", "refused"],
+)
+def test_a_batch_that_failed_as_a_whole_is_sent_again_only_where_room_was_missing(
+    code: str, open_batches: int, state: str, again_in_s: float | None
+) -> None:
+    """Soon where another batch of ours may end, later where none does; else the lane is off and its texts are free."""
+    changed: list[dict[str, object]] = []
+    said: list[str] = []
+    lane = SimpleNamespace(
+        _change=lambda _, **fields: changed.append(fields), _next_at={}, _clock=lambda: 50.0, open=open_batches,
+        _close=lambda _, how, why: said.append(f"{how}: {why}"), _turn_off=said.append,
+    )  # fmt: skip
+    status = SimpleNamespace(code=code, why="")
+    batch.BatchLane._not_taken(lane, SimpleNamespace(id=7, total=1_200), status)  # type: ignore[arg-type]
+    assert [each["state"] for each in changed] == [state] * bool(state)
+    assert lane._next_at == ({} if again_in_s is None else {7: 50.0 + again_in_s})
+    assert said == (
+        []
+        if state
+        else ["void: the server did not take a batch of 1,200: invalid_file", "a batch failed: invalid_file"]
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import pickle
 import random
 import socket
@@ -692,3 +694,26 @@ async def test_a_message_to_the_worker_is_written_whole() -> None:
     assert bridge._LENGTH.unpack(taken[:size])[0] == len(taken) - size
     assert pickle.loads(taken[size:]) == {"a": "message of some bytes"}
     bridge._say(SimpleNamespace(write=closed), threading.Lock(), "x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no connection within "),
+        (ConnectionRefusedError(111, "x"), "nothing listens there"),
+        (socket.gaierror(-2, "x"), "no machine of that name is known"),
+        (OSError(errno.ENETUNREACH, "x"), os.strerror(errno.ENETUNREACH)),
+        (OSError("of no number"), "OSError"),
+    ],
+    ids=["time", "refused", "name", "network", "unknown"],
+)
+async def test_a_head_that_cannot_be_reached_is_reported_with_the_reason(
+    error: OSError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words of the system, whatever went wrong."""
+
+    async def connect(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncio, "open_connection", connect)
+    assert (await bridge._why_unreachable("[::1]:6379")).startswith(words)
