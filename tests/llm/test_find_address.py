@@ -9,7 +9,8 @@ import pytest
 from labeltui.api import Run
 
 from core.engine import Engine
-from core.llm.key_check import find_address
+from core.llm.key_check import check_key, find_address
+from core.model import ChatMessage, ModelSettings
 from core.server_address import normalize_base_url
 from core.settings import load_settings
 from core.storage.reading.reader import RunReader
@@ -137,3 +138,24 @@ def test_the_wizard_shows_the_keys_of_the_server_that_was_named(home: Path, monk
     assert [key.last4 for key in engine.keys_of("https://api.openai.com/v1")] == ["6789"]
     assert engine.keys_of("https://elsewhere.example/v1") == ()
     assert engine.find_address("https://api.openai.com/v1", "m") is None
+
+
+def test_each_address_is_given_eight_seconds_and_a_key_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits at a terminal is told that; one that takes the question and is silent so long loads its model."""
+    waits: list[float] = []
+
+    def silent(request: httpx.Request) -> httpx.Response:
+        waits.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("silent")
+
+    found = find_address("http://h.example/v1", "", "m", transport=httpx.MockTransport(silent))
+    assert (waits, found.answered) == ([8.0], True)
+    assert "it takes its time" in found.sentence
+
+    async def ask(_client: object, asked: object, settings: ModelSettings) -> None:
+        waits.append(settings.timeout_s)
+        assert (asked, settings.max_completion_tokens) == ((ChatMessage("user", "1"),), 1)
+
+    monkeypatch.setattr("core.llm.client.ChatClient.ask", ask)
+    assert check_key(SECRET, "m", "http://h.example/v1").word == "works"
+    assert waits[1:] == [20.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 from core.quality import report
 from core.quality.audit import Answer, Audit, Batch, Member, _changed, judge
@@ -169,3 +170,19 @@ def test_an_item_is_shown_while_a_phase_has_one() -> None:
         for queue in ((), (7, 8))
     }
     assert {key: item for key, item in shown.items() if item is not None} == {("first", 2): 7, ("second", 2): 7}
+
+
+def test_the_report_draws_an_interval_for_each_figure_of_a_label() -> None:
+    """Share, recall and precision of each; a share over the run for the second label of two; none where nothing is known."""
+    members = [member(number, "1" if number < 60 else "0", "1" if number < 58 else "0") for number in range(80)]
+    facts = SimpleNamespace(
+        slices=[{"1": 9, "0": 1}, {"1": 8, "0": 2}], item="review", reasked=[(1, 10), (0, 10)], canaries=(), total=400
+    )
+    plots = report._plots(judge(audit(members)), facts)  # type: ignore[arg-type]
+    named = re.findall(r'<text x="0" y="\d+">(\w+ of \w+)</text>', plots)
+    assert named == [f"{figure} of {label}" for label in "10" for figure in ("share", "recall", "precision")]
+    assert re.findall("The model's share of (.) over the run", plots) == ["0"]
+    assert "Reviews that were asked again, over the run: 1 of 20; the dashed line is at the 5 % that are" in plots
+    assert "Canaries" not in plots
+    unaudited = report._plots(judge(audit([member(number, "1", None) for number in range(9)])), facts)  # type: ignore[arg-type]
+    assert "Nothing is audited yet." in unaudited

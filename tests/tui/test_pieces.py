@@ -10,13 +10,22 @@ from typing import Any
 import pytest
 
 from core.engine import Order, parse
-from core.model import CommandRecord, DryRunResult, Happening, KeyState, LabelMeaning, PlaceStatus, SampledEmail
+from core.model import (
+    CommandRecord,
+    DryRunResult,
+    EmailState,
+    Happening,
+    KeyState,
+    LabelMeaning,
+    PlaceStatus,
+    SampledEmail,
+)
 from core.quality.audit import Part
 from core.quality.estimates import Difference, Estimate, Figures, LabelFigures
 from core.runs.quality import Comparison, Side
 from core.runs.requests import TaskChoice
 from core.sources.preview import Counted, Looked
-from tests.tui.fakes import KEYS, NOW, TASK, key, running
+from tests.tui.fakes import KEYS, NOW, TASK, email, key, running
 from tests.tui.test_batches_screen import parcel
 from tui.actions import active  # noqa: F401 - it names the keys
 from tui.app import LabeltuiApp
@@ -25,11 +34,13 @@ from tui.live.finder import Finder, Finding
 from tui.live.jobs import Answered
 from tui.screens import batches, pages
 from tui.screens.base_screen import BaseScreen
+from tui.screens.emails import list as list_of_emails
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.keys import list as list_of_keys
 from tui.screens.keys.list import _key
+from tui.screens.modals import GiveLabel, found_labels
 from tui.screens.navigation import Views
-from tui.screens.new_run import columns, forecast
+from tui.screens.new_run import columns, forecast, source
 from tui.screens.new_run import task as steps
 from tui.screens.pages import COLUMN
 from tui.screens.quality.quality import QualityScreen
@@ -673,3 +684,75 @@ def test_the_footer_follows_the_focus() -> None:
     assert len(hinted) == 1
     BaseScreen.on_descendant_blur(screen)  # type: ignore[arg-type]
     assert len(hinted) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("", ["7", "bill", "unpaid bill", "red", "b"]),
+        (" Bill ", ["bill", "unpaid bill", "red"]),
+        ("B", ["b", "bill", "unpaid bill", "red"]),
+        ("seven", ["7"]),
+        ("late bills", ["red"]),
+        ("nothing", []),
+    ],
+)
+def test_labels_are_found_by_the_closest_match(typed: str, found: list[str]) -> None:
+    """The very label first, then beginnings, parts and meanings; by value or name, in any case."""
+    labels = (
+        LabelMeaning("7", "Seven", ""), LabelMeaning("bill", "bill", ""), LabelMeaning("unpaid bill", "open", ""),
+        LabelMeaning("red", "Red", "late BILLS"), LabelMeaning("b", "b", ""),
+    )  # fmt: skip
+    assert [labels[place].value for place in found_labels(replace(TASK, labels=labels), typed)] == found
+
+
+@pytest.mark.parametrize(
+    ("note", "finds", "focus", "goes_to"),
+    [(True, True, "#find", "#note"), (True, True, "#note", "#find"), (True, False, "", "#note"),
+     (True, False, "#note", None), (False, True, "#find", "")],
+    ids=["to the note", "back to the label", "few labels", "away from the note", "no note"],
+)  # fmt: skip
+def test_tab_goes_between_the_label_and_its_note(note: bool, finds: bool, focus: str, goes_to: str | None) -> None:
+    """Where labels have keys of their own, tab leaves the note so that they are read again."""
+    inputs, went = {"#find": object(), "#note": object()}, list[object]()
+    view = SimpleNamespace(
+        WITH_NOTE=note, _finds=finds, focused=inputs.get(focus), query_one=lambda selector, _: inputs[selector],
+        set_focus=went.append,
+    )  # fmt: skip
+    GiveLabel.action_note(view)  # type: ignore[arg-type]
+    assert went == ([] if goes_to == "" else [inputs.get(goes_to or "")])
+
+
+def test_the_list_of_files_moves_by_lines_and_by_pages() -> None:
+    """While the path above it has the focus."""
+    moved: list[tuple[str, int]] = []
+    rows = SimpleNamespace(
+        action_page=lambda step: moved.append(("page", step)), action_move=lambda step: moved.append(("line", step))
+    )
+    for what, step in (("page", 1), ("line", -1)):
+        source.SourceStep.action_list(SimpleNamespace(_rows=rows), what, step)  # type: ignore[arg-type]
+    assert moved == [("page", 1), ("line", -1)]
+
+
+def test_the_record_beside_a_list_is_of_the_row_under_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the cursor has left meanwhile is read again for the row that it is on; never two at once."""
+    monkeypatch.setattr(list_of_emails, "alive", lambda _: True)
+    questions: list[Any] = []
+    one, two = email(1, EmailState.PENDING), email(2, EmailState.PENDING)
+    on, shown = [one, one, two, two, two], list[object]()
+    view = SimpleNamespace(
+        beside=True, data=None, _record_asked=None, selected=lambda: on.pop(0), asked_task=lambda: TASK,
+        _beside=SimpleNamespace(show=lambda record, *_: shown.append(record)),
+        console_app=SimpleNamespace(poller=SimpleNamespace(ask=lambda *asked: questions.append(asked))),
+    )  # fmt: skip
+    view._show_beside = lambda: EmailsScreen._show_beside(view)  # type: ignore[arg-type]
+    reader = SimpleNamespace(record=lambda number: f"record of {number}")
+    view._show_beside()
+    view._show_beside()
+    assert len(questions) == 1, "one is being read"
+    question, arrived = questions.pop()
+    arrived(question(reader))
+    question, arrived = questions.pop()
+    arrived(question(reader))
+    assert shown == ["record of 1", "record of 2"]
+    assert questions == []

@@ -212,15 +212,12 @@ def found_labels(task: Task, typed: str) -> Sequence[int]:
     ranked = []
     for place, label in enumerate(task.labels):
         names = (label.value.casefold(), label.name.casefold())
-        if wanted in names:
-            rank = 0
-        elif any(name.startswith(wanted) for name in names):
-            rank = 1
-        elif any(wanted in name for name in names):
-            rank = 2
-        elif wanted in label.meaning.casefold():
-            rank = 3
-        else:
-            continue
-        ranked.append((rank, place))
+        holds = (
+            wanted in names,
+            any(name.startswith(wanted) for name in names),
+            any(wanted in name for name in names),
+            wanted in label.meaning.casefold(),
+        )
+        if any(holds):
+            ranked.append((holds.index(True), place))
     return [place for _, place in sorted(ranked)]
