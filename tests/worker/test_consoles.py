@@ -25,7 +25,7 @@ from tests.worker.test_process import PATIENCE_S, make, now, simulator, until
 @contextlib.contextmanager
 def console(run: str, *, ignored: Collection[signal.Signals] = ()) -> Iterator[Console]:
     """A console that shows the run, ended in any case; it was begun where these signals are ignored."""
-    there = Console(run, dict(os.environ), ignored=ignored)
+    there = Console(["open", run], dict(os.environ), ignored=ignored)
     try:
         there.until(b"pending", PATIENCE_S)
         yield there

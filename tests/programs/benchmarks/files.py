@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from tests.programs.benchmarks import Row, table
+
 SOURCE = Path(__file__).parents[4] / "shared" / "data" / "enron_5031.csv"
 
 
@@ -64,25 +66,33 @@ def label_all(run: Path) -> None:
         db.execute("COMMIT")
 
 
-def figures(source: Path, count: int, folder: Path) -> Iterator[str]:
-    """Yield a line of the table for each thing measured."""
+def figures(source: Path, count: int, folder: Path) -> Iterator[Row]:
+    """Yield a row for each thing measured."""
     grown = folder / "grown.csv"
     grow(source, grown, count)
     size = grown.stat().st_size
     environment = {**os.environ, "LABELTUI_HOME": str(folder / "home")}
     tool = [sys.executable, "-m", "sqlite_utils", "insert", str(folder / "anchor.db"), "emails", str(grown), "--csv"]
     anchor, anchor_mb = measured(tool, environment)
-    yield f"| `sqlite-utils insert --csv`, {count:,} emails | {anchor:.1f} s CPU, {anchor_mb:.0f} MB |"
+    beside = f"{anchor:.1f} s and {anchor_mb:.0f} MB of `sqlite-utils insert --csv`"
     ours, ours_mb = measured([sys.executable, "-m", "tui", "new", str(grown), "--name", "grown"], environment)
     run = folder / "home" / "runs" / "grown.db"
-    yield f"| `labeltui new` | {ours:.1f} s CPU ({ours / anchor:.2f} times as much), {ours_mb:.0f} MB |"
-    yield f"| run file | {run.stat().st_size / size:.2f} times the source |"
+    yield Row(
+        f"import of {count:,} emails",
+        f"{ours:.1f} s of CPU, {ours_mb:.0f} MB",
+        f"{ours / anchor:.2f} × {beside}",
+        "2 ×, 200 MB",
+    )
+    yield Row(
+        "its run file", f"{run.stat().st_size / 1e6:,.0f} MB", f"{run.stat().st_size / size:.2f} × the source", "1.4 ×"
+    )
     label_all(run)
     for suffix in (".csv", ".jsonl", ".parquet"):
-        for more in ([], ["--no-text"]):
+        for kind, more in (("texts and columns", []), ("without texts", ["--no-text"])):
             command = [sys.executable, "-m", "tui", "export", "grown", str(folder / f"out{suffix}"), *more]
             taken, memory = measured(command, environment)
-            yield f"| export {suffix} {' '.join(more)} | {count / taken:,.0f} rows a CPU second, {memory:.0f} MB |"
+            figure = f"{count / taken:,.0f} rows a CPU second, {memory:.0f} MB"
+            yield Row(f"export to {suffix}, {kind}", figure, reach="" if more else "50,000")
 
 
 def main() -> None:
@@ -92,8 +102,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path, default=SOURCE)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for line in figures(given.source, given.emails, Path(folder)):
-            print(line, flush=True)
+        print(table(figures(given.source, given.emails, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ Each way runs in a process of its own against one server process that answers fr
 with the messages of the built-in task. CPU is that of the way's process (``getrusage``) between its warm-up and its
 last call, divided by calls. Ways take turns, and the median of the rounds counts. Only ratios mean anything: other
 machines, and other loads of this one, move all rows alike. *Its own work alone* is the worker with a client that
-answers in the same process: choosing, the ledger, commits and watches. Below the table stands what a detached worker
-takes from its start to its first call. ``--parts`` says what the worker's own work goes into. With ``--most`` the exit
-code is 1 where labeltui with one key costs more than so many bare calls.
+answers in the same process: choosing, the ledger, commits and watches; ``--parts`` says what that goes into. With
+``--most`` the exit code is 1 where labeltui with one key costs more than so many bare calls.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import importlib.util
 import itertools
 import json
 import os
-import platform
 import pstats
 import resource
 import signal
@@ -33,17 +31,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from tests.programs.benchmarks import Row, table
 
 AT_ONCE = 32
 LATENCY_S = 0.02
 KEYS = tuple(f"gsk_bench_{number:02}_abcdefghijklmnop" for number in range(8))
 ANCHOR = "groq"
 ONE_KEY = "labeltui, 1 key"
+OWN = "labeltui, its own work alone"
+REACH = {ONE_KEY: "1.2 ×", OWN: "0.25 ms"}
 
 _BODY = json.dumps(
     {
@@ -416,10 +417,8 @@ def _cpu_s_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def first_call() -> str:
-    """A sentence about the start of a detached worker; nothing where there is no ``/proc``."""
-    if not Path("/proc/self/stat").exists():
-        return ""
+def first_call() -> Row:
+    """Return how long a detached worker takes from its start to its first call (Linux)."""
 
     async def main() -> tuple[float, float]:
         arrived = asyncio.Event()
@@ -435,14 +434,14 @@ def first_call() -> str:
 
     seen = [asyncio.run(main()) for _ in range(3)]
     took_s, used_s = (statistics.median(each) for each in zip(*seen, strict=True))
-    return f"A detached worker makes its first call after {took_s:.1f} s by the clock, {used_s:.1f} s of CPU."
+    return Row("a detached worker's first call", f"{took_s:.2f} s, {used_s:.2f} s of CPU", reach="1.5 s, 2.5 s")
 
 
 WAYS: dict[str, tuple[str, Callable[[str, int, int], dict[str, float]]]] = {
     ANCHOR: ("groq", bare_groq),
     ONE_KEY: ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=1)),
     "labeltui, 8 keys": ("groq", lambda url, calls, warm: labeltui(url, calls, warm, keys=8)),
-    "labeltui, its own work alone": ("groq", own_work),
+    OWN: ("groq", own_work),
     "openai": ("openai", bare_openai),
     "litellm Router": ("litellm", litellm_router),
     "inspect_ai": ("inspect_ai", inspect_ai),
@@ -489,20 +488,20 @@ def measure(names: Sequence[str], *, calls: int, warm_up: int, rounds: int) -> d
     }
 
 
-def table(figures: dict[str, dict[str, float]]) -> str:
-    """The figures as a Markdown table, with each way's ratio to the bare groq call."""
+def measured(*, calls: int, warm_up: int, rounds: int, only: Collection[str] = ()) -> dict[str, dict[str, float]]:
+    """Return figures of the bare call, of labeltui, and of each other way that is installed, or of those named."""
+    wanted = {ANCHOR, ONE_KEY, *only} if only else WAYS.keys()
+    there = [name for name, (package, _) in WAYS.items() if name in wanted and importlib.util.find_spec(package)]
+    return measure(there, calls=calls, warm_up=warm_up, rounds=rounds)
+
+
+def rows(figures: dict[str, dict[str, float]]) -> Iterator[Row]:
+    """Yield a row for each way, beside a bare groq call."""
     anchor = figures[ANCHOR]["cpu_ms"]
-    lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:",
-        "",
-        "| way | CPU a call, beside a bare groq call | CPU ms | calls/s by the clock |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {name} | {each['cpu_ms'] / anchor:.2f} | {each['cpu_ms']:.2f} | {each['rate']:,.0f} |"
-        for name, each in figures.items()
-    ]
-    return "\n".join(lines)
+    for name, each in figures.items():
+        beside = f"{each['cpu_ms'] / anchor:.2f} × a bare groq call" if name != ANCHOR else ""
+        figure = f"{each['cpu_ms']:.2f} ms of CPU, {each['rate']:,.0f} a second by the clock"
+        yield Row(f"a call, {name}", figure, beside, REACH.get(name, ""))
 
 
 def main() -> int:
@@ -529,12 +528,9 @@ def main() -> int:
     elif given.way:
         print(json.dumps(WAYS[given.way][1](given.url, given.calls, given.warm_up)))
     else:
-        wanted = {ANCHOR, ONE_KEY, *given.only} if given.only or given.most else WAYS.keys()
-        there = [name for name, (package, _) in WAYS.items() if name in wanted and importlib.util.find_spec(package)]
-        figures = measure(there, calls=given.calls, warm_up=given.warm_up, rounds=given.rounds)
-        print(table(figures))
-        if not given.only and not given.most:
-            print(f"\n{first_call()}")
+        only = given.only or ([ONE_KEY] if given.most else [])
+        figures = measured(calls=given.calls, warm_up=given.warm_up, rounds=given.rounds, only=only)
+        print(table(rows(figures)))
         if given.most and figures[ONE_KEY]["cpu_ms"] > given.most * figures[ANCHOR]["cpu_ms"]:
             print(f"\nA label costs more than {given.most:g} bare calls.", file=sys.stderr)
             return 1

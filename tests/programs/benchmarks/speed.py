@@ -1,4 +1,4 @@
-"""How quick labeltui is: start-up, console, worker. Prints each figure beside what it should reach.
+"""How quick labeltui is: start-up, console, worker, demo. Prints each figure beside what it should reach.
 
     python -m tests.programs.benchmarks.speed [--emails 3000] [--source FILE.csv]
 
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import statistics
@@ -19,15 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from core.llm.task import builtin_task
 from core.runs.find import RunOptions, create_run
 from core.settings import load_settings
-from core.simulator.child import start_child
+from core.simulator.child import adopt, start_child
 from core.sources.demo_emails import write_demo_csv
 from core.storage.reading.reader import RunReader
+from tests.programs.benchmarks import Row, table
 from tests.programs.pty.start import take_signals
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -45,22 +47,24 @@ def median_seconds(arguments: list[str], environment: dict[str, str], *, runs: i
 
 
 class Console:
-    """The console in a pseudo terminal of 120×40, which finds no signal ignored but these."""
+    """A command that shows the console, in a pseudo terminal of 120×40, which finds no signal ignored but these."""
 
-    def __init__(self, run: str, environment: dict[str, str], *, ignored: Collection[signal.Signals] = ()) -> None:
+    def __init__(
+        self, words: Sequence[str], environment: dict[str, str], *, ignored: Collection[signal.Signals] = ()
+    ) -> None:
         self.started = time.perf_counter()
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             take_signals(ignored)
             os.environ.update(environment, TERM="xterm-256color", COLUMNS="120", LINES="40")
-            os.execv(sys.executable, [*COMMAND, "open", run])
+            os.execv(sys.executable, [*COMMAND, *words])
         self.shown = b""
 
-    def until(self, words: bytes, patience_s: float = 10.0) -> float:
-        """Seconds from the command to the moment when these words were on their way to the screen."""
-        while words not in self.shown:
+    def until(self, pattern: bytes, patience_s: float = 10.0) -> float:
+        """Seconds from the command to the moment when what matches the pattern was on its way to the screen."""
+        while not re.search(pattern, self.shown):
             if time.perf_counter() - self.started > patience_s:
-                raise TimeoutError(f"{words!r} never appeared")
+                raise TimeoutError(f"{pattern!r} never appeared")
             self.read(0.05)
         return time.perf_counter() - self.started
 
@@ -106,8 +110,8 @@ def memory_mb(pid: int) -> float:
     return 0.0
 
 
-def figures(emails: int, source: Path | None, scratch: Path) -> Iterator[tuple[str, str, str]]:
-    """Each figure: what, as measured, to reach."""
+def figures(emails: int, source: Path | None, scratch: Path) -> Iterator[Row]:
+    """Yield each figure with what it should reach."""
     home = scratch / "home"
     settings = load_settings({"LABELTUI_HOME": str(home)})
     home.mkdir()
@@ -123,25 +127,47 @@ def figures(emails: int, source: Path | None, scratch: Path) -> Iterator[tuple[s
             "GROQ_BASE_URL": simulator.base_url,
         }
         options = RunOptions(name="speed", seed=1, dedupe=False)
-        began = time.perf_counter()
         made = create_run(settings, source, builtin_task(), options, now=time.time())
-        yield "import", f"{made.taken / (time.perf_counter() - began):,.0f} emails/s", ""
-        yield "labeltui --help", f"{median_seconds(['--help'], environment):.2f} s", "0.4 s"
-        yield "labeltui status", f"{median_seconds(['status', 'speed'], environment):.2f} s", "0.4 s"
+        yield Row("`labeltui --help`", f"{median_seconds(['--help'], environment):.2f} s", reach="0.4 s")
+        yield Row("`labeltui status`", f"{median_seconds(['status', 'speed'], environment):.2f} s", reach="0.4 s")
         paints = []
         for _ in range(5):
-            console = Console("speed", environment)
+            console = Console(["open", "speed"], environment)
             paints.append(console.until(b"speed"))
             console.until(b"pending")
             console.close()
-        yield "console, first paint", f"{statistics.median(paints):.2f} s", "0.6 s"
+        yield Row("console, first paint", _of(paints), reach="0.6 s")
         yield from _at_work(made.path, made.taken, environment)
 
 
-def _at_work(path: Path, emails: int, environment: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def _of(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
+def first_label(scratch: Path, *, starts: int = 5) -> Row:
+    """Time the demo, in an empty home each time, from its command to the first label on the screen."""
+    taken = []
+    for number in range(starts):
+        home = scratch / f"demo-{number}"
+        home.mkdir()
+        (home / "console.toml").write_text("toured = true\n", encoding="utf-8")
+        environment = {**os.environ, "LABELTUI_HOME": str(home)}
+        console = Console(["demo"], environment)
+        try:
+            taken.append(console.until(rb"\d tok\b"))
+        finally:
+            console.close()
+            subprocess.run([*COMMAND, "stop", "demo"], env=environment, check=False, stdout=subprocess.DEVNULL)
+            ready = load_settings({"LABELTUI_HOME": str(home)}).demo_dir / "simulator.json"
+            if (simulator := adopt(ready)) is not None:
+                simulator.stop()
+    return Row("`labeltui demo`, first label on the screen", _of(taken), reach="2 s")
+
+
+def _at_work(path: Path, emails: int, environment: dict[str, str]) -> Iterator[Row]:
     """Worker and console, while every email of the run is labeled."""
     worker = subprocess.Popen([sys.executable, "-m", "core.worker", str(path)], env=environment)
-    console = Console("speed", environment)
+    console = Console(["open", "speed"], environment)
     with RunReader(path) as reader:
         while reader.snapshot(time.time()).attempts < emails // 20:
             console.read(0.02)
@@ -156,12 +182,12 @@ def _at_work(path: Path, emails: int, environment: dict[str, str]) -> Iterator[t
         share = (cpu_s(console.pid) - console_cpu) / max(0.001, ended - began)
     worker.wait()
     labels = last - first
-    yield "worker, per second of its CPU", f"{labels / max(0.01, spent - cpu):,.0f} labels", "200"
-    yield "worker, per second", f"{labels / max(0.01, ended - began):,.0f} labels", ""
-    yield "console, CPU while it works", f"{100 * share:.1f} % of a core", "3 %"
-    yield "console, memory", f"{memory_mb(console.pid):.0f} MB", "100 MB"
+    yield Row("worker, labels a second of its CPU", f"{labels / max(0.01, spent - cpu):,.0f}", reach="200")
+    yield Row("worker, labels a second by the clock", f"{labels / max(0.01, ended - began):,.0f}")
+    yield Row("console beside it", f"{100 * share:.1f} % of a core", reach="3 %")
+    yield Row("console, memory", f"{memory_mb(console.pid):.0f} MB", reach="100 MB")
     console.read(2.0)
-    yield "console, CPU idle", f"{100 * console.watch(10.0):.1f} % of a core", ""
+    yield Row("console, idle", f"{100 * console.watch(10.0):.1f} % of a core")
     console.close()
 
 
@@ -172,8 +198,7 @@ def main() -> int:
     parser.add_argument("--source", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        for what, measured, reach in figures(given.emails, given.source, Path(scratch)):
-            print(f"{what:<32} {measured:>20}{f'   to reach: {reach}' if reach else ''}", flush=True)
+        print(table([*figures(given.emails, given.source, Path(scratch)), first_label(Path(scratch))]))
     return 0
 
 

@@ -168,7 +168,7 @@ def _watched(
     }
     wrong: list[str] = []
     samples = Samples()
-    console = Console(path.stem, environment)
+    console = Console(["open", path.stem], environment)
     try:
         console.until(b"pending", 30.0)
         console.read(0.5)
