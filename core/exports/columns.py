@@ -134,7 +134,9 @@ def table_of(
     columns += [Column(SPLIT)] if split else []
     end = len(given)  # they are the first fields of a row, in this order
     places = [ExportRow._fields.index(name) for name in more]
-    behind: Callable[[ExportRow], Row] = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+    behind: Callable[[ExportRow], Row] = (
+        itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[place] for place in places)
+    )
 
     def read(wanted: str | None) -> Iterator[Row]:
         nothing = (None,) * len(own)
@@ -160,14 +162,13 @@ def _cells(kept: str, names: Sequence[str]) -> Sequence[Cell]:
             "The run file is damaged: the source's columns of a row cannot be read. Go back to a backup; --no-columns"
             " leaves them out."
         ) from error
-    return [value if isinstance(value, _PLAIN) else _told(value) for value in map(values.get, names)]
+    return [
+        value if isinstance(value, _PLAIN) else json.dumps(value, ensure_ascii=False)
+        for value in map(values.get, names)
+    ]
 
 
 _PLAIN = (str, type(None))
-
-
-def _told(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:

@@ -57,7 +57,7 @@ def split(raw: str) -> tuple[Headers | None, int]:
 
 def _whole(raw: str, first: int, end: int) -> tuple[dict[str, list[str]], int] | None:
     """Return what :func:`_parse` does where every line of a short block belongs to a header, in a third of its time."""
-    if end - first > _SHORT_CHARS or raw[end - 1] != "\n":
+    if end - first > _SHORT_CHARS:
         return None
     found = _FIELDS.findall(raw, first, end)
     if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != end - first:
@@ -161,7 +161,7 @@ def charset(headers: Headers) -> str | None:
 
 def _word(headers: Headers, name: str, default: str) -> str:
     values = headers.get(name)
-    return (values[0][:200].partition(";")[0].strip().lower() or default) if values else default
+    return (values[0].partition(";")[0].strip().lower() or default) if values else default
 
 
 def _bounded(value: str, limit: int) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ExportError, UnknownNameError, UsageError
-from core.exports.columns import COLUMNS, MORE, Cell, Facts, Table, shares, table_of
+from core.exports import tables
+from core.exports.columns import COLUMNS, MORE, Cell, Facts, Shares, Table, record_of, shares, table_of
 from core.exports.lines import _csv_lines, write_objects
 from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
 from core.model import ExportRow, LabelMeaning, Task
@@ -586,3 +588,58 @@ def test_objects_are_written_a_line_each_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "objects.jsonl"
     assert write_objects(iter([{"a": "é"}, {"b": [1, None]}, {}]), path) == 3
     assert path.read_bytes() == '{"a": "é"}\n{"b": [1, null]}\n{}\n'.encode()
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_a_source_may_have_the_columns_that_stand_behind_its_own(kept: int) -> None:
+    """An export that is read again has all of them: the source's stand for ours, each row is as long as the header."""
+    own = MORE[:kept]
+    read = table(LABELED._replace(kept=json.dumps(dict.fromkeys(own, "its own")), note="n", annotator="ada"), own=own)
+    (row,) = read.rows()
+    cells = dict(zip(read.names, row, strict=True))
+    assert [cells[name] for name in MORE] == ["its own"] * kept + ["ada", "n", "Re: lunch", None][kept:]
+
+
+def test_columns_of_the_source_are_text_or_json() -> None:
+    """Numbers, nested values and truth values as JSON writes them; what a row does not have is empty."""
+    kept = json.dumps({"s": "é", "n": 5, "x": 0.5, "yes": True, "no": False, "list": ["é", 1], "null": None})
+    names = ("s", "n", "x", "yes", "no", "list", "null", "gone")
+    (row,) = table(LABELED._replace(kept=kept), own=names).rows()
+    assert row[len(COLUMNS) :][: len(names)] == ("é", "5", "0.5", "true", "false", '["é", 1]', None, None)
+
+
+def test_a_text_beyond_the_last_end_belongs_to_the_last_side() -> None:
+    """Shares may sum up to a little less than one."""
+    assert Shares(("train", "test"), (0.0, 0.0)).of("any text") == "test"
+    assert shares("0.8,0.1995").ends == pytest.approx((0.8, 0.9995))
+    for text in ("0.8,0.1980", "0.8,0.2020"):
+        with pytest.raises(UsageError):
+            shares(text)
+
+
+def test_a_record_holds_every_column_but_the_text() -> None:
+    """For programs that show one item: what an export has of it, by name."""
+    record = record_of(LABELED)
+    assert set(record) == {*COLUMNS, *MORE} - {"text"}
+    assert (record["id"], record["tokens"], record["note"]) == ("a/1.", 321, "")
+
+
+def test_an_export_for_datasette_is_indexed_by_label(tmp_path: Path) -> None:
+    """Facets by label are quick on a large run."""
+    export_table(table(LABELED), tmp_path / "labels.db", layout="datasette")
+    with closing(sqlite3.connect(tmp_path / "labels.db")) as db:
+        indexes = [row[1] for row in db.execute("PRAGMA index_list(labels)")]
+        columns = [[row[2] for row in db.execute(f"PRAGMA index_info({name})")] for name in indexes]
+    assert ["label"] in columns
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    [(999, "n<1K"), (1_000, "1K<n<10K"), (10_000, "10K<n<100K"), (100_000, "100K<n<1M"), (1_000_000, "n>1M")],
+)
+def test_the_card_of_a_data_set_names_its_size_as_the_hub_does(rows: int, size: str) -> None:
+    """The hub filters by these words."""
+    card = tables._card(table(LABELED), [("train", rows - 1), ("test", 1)], Counter({("1", "work"): rows}))
+    assert f"size_categories:\n- {size}\n" in card
+    assert f"\n{rows:,} items from" in card
+    assert f"| 1 | work |  | {rows:,} |" in card

@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import time
+from email import message_from_string
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.mail import headers as header_block
-from core.mail import message
+from core.mail import message, parts
 from core.mail.charsets import text_of
 from core.mail.message import view_of
-from core.mail.parts import BUDGET_S, UNREAD, readable_body
+from core.mail.parts import BUDGET_S, UNREAD, readable_body, text_of_html
 from core.model import View
 from core.sources.registry import open_source
 
@@ -392,6 +393,8 @@ def test_a_part_that_ends_within_a_character_is_read_up_to_it(cut: int) -> None:
     head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
     view = view_of(f"Subject: x\n{head}{payload}\n", fields=("body",), truncate_at=500)
     assert view.text.strip() == ("grüße \N{GRINNING FACE}" if cut == 0 else "grüße")
+    untold = view_of(f"Subject: x\n{head.replace('; charset=utf-8', '')}{payload}\n", fields=("body",), truncate_at=500)
+    assert (untold.text, untold.flags) == (view.text, ""), "UTF-8 is what most parts are that name no charset"
 
 
 @pytest.mark.parametrize(
@@ -406,3 +409,56 @@ def test_a_page_as_long_as_is_looked_at_is_not_cut(limit: str, head: str, monkey
         page = "<html><p>" + "x" * (chars - 9)
         view = view_of(f"Subject: s\n{head}\n{page}", fields=("body",), truncate_at=500)
         assert view.truncated == cut, chars
+
+
+@pytest.mark.parametrize(
+    ("raw", "names", "rest"),
+    [
+        ("From: a\nSubject: b\n\nbody", ["from", "subject"], "body"),
+        ("\r\n \n>From x Mon\nFrom: a\n\nbody", ["from"], "body"),
+        ("From x Mon Jan 1\nSubject: b\n\nbody", ["subject"], "body"),
+        ("From: a\nnot a header\nTo: b\n\nbody", None, ""),
+        ("From: a\nTo: b\nno header\n\nbody", ["from", "to"], "no header\n\nbody"),
+        ("From: a\nTo: b", ["from", "to"], ""),
+        ("From: a\nNote: b", None, ""),
+        ("Note: call me\n\nbody", None, ""),
+        ("X-Any: 1\nDate: now\n\n", ["x-any", "date"], ""),
+    ],
+    ids=["usual", "blank lines first", "mailbox", "one before text", "two before text", "two alone", "one alone",
+         "no email", "others beside"],
+)  # fmt: skip
+def test_headers_are_told_from_text(raw: str, names: list[str] | None, rest: str) -> None:
+    """One name of emails is enough before a blank line, two where the block runs into text or to the end."""
+    headers, start = header_block.split(raw)
+    assert (headers if headers is None else list(headers)) == names
+    assert start == (0 if names is None else len(raw) - len(rest))
+
+
+@pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (400, 10)])
+def test_of_a_long_list_of_addresses_five_hundred_characters_are_shown(count: int, shown: int) -> None:
+    """Whole addresses, ten of fifty characters with their commas; then how many more there are."""
+    addresses = [f"{n:03d}{'p' * 30}@example.example"[:48] for n in range(count)]
+    more = f", … and {count - shown} more" if shown < count else ""
+    assert header_block.recipients({"to": [", ".join(addresses)]}, "to") == ", ".join(addresses[:shown]) + more
+
+
+def test_of_a_message_two_hundred_parts_are_read() -> None:
+    """Each part is one; a time that is over is over for all that follow."""
+    budget = parts._Budget(lambda: 0.0, set())
+    assert [budget.take() for _ in range(202)] == [True] * 200 + [False] * 2
+    now = iter([0.0, BUDGET_S, BUDGET_S + 0.1, 0.0])
+    late = parts._Budget(lambda: next(now), set())
+    assert [late.take(), late.take(), late.take(), late.over_time] == [True, False, False, True]
+
+
+def test_an_attachment_is_named_in_one_line_of_bounded_length() -> None:
+    """Its name up to 200 characters, its type up to 100; one without a name says so."""
+    named = message_from_string(f'Content-Type: image/{"y" * 200}; name="{"x" * 300}"\n\n')
+    assert parts._attachment(named, named.get_content_type()) == f"[attachment: {'x' * 200}, image/{'y' * 94}]"
+    bare = message_from_string("Content-Type: image/png\n\n")
+    assert parts._attachment(bare, "image/png") == "[attachment: without a name, image/png]"
+
+
+def test_of_a_page_a_hundred_and_twenty_eight_thousand_characters_are_rendered() -> None:
+    """The rest would cost more time than a message may."""
+    assert text_of_html("x" * 128_001) == "x" * 128_000

@@ -98,6 +98,20 @@ EQUIVALENT = {
         "one more email is read, and the same one is taken",
     "core/worker/lanes/online.py: number: self._probes = 0":
         "the first probe is about another one of the emails that were answered before",
+    "core/exports/lines.py: logic: return not all(cell is None or isinstance(cell, str) for cell in different) and len(set(map(type, cells))) > 1":
+        "each cell is written once or each different one: the line is the same",
+    "core/sources/archives.py: number: _BLOCK_BYTES = 1 << 20":
+        "the same bytes are copied, in blocks of another size",
+    "core/sources/decoding.py: number: _BLOCK_BYTES = 1 << 20":
+        "the same bytes are looked through, in blocks of another size",
+    'core/sources/text_source.py: number: descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))':
+        "systems on which the tests run know both flags",
+    "core/mail/headers.py: comparison: if end - first > _SHORT_CHARS:":
+        "both ways through a block give the same headers",
+    "core/mail/headers.py: number: _SHORT_CHARS = 20_000":
+        "both ways through a block give the same headers",
+    "core/exports/lines.py: number: BLOCK_ROWS = 250":
+        "the same lines are written, in blocks of another size",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

@@ -69,6 +69,10 @@ def test_a_mixed_folder_loses_no_file(tmp_path: Path) -> None:
         "file photo.jpg": UNKNOWN,
         "file labels.csv": BROKEN,
     }
+    details = {row.place: row.detail for row in source.skipped.sample}
+    assert details["file photo.jpg"] == ".jpg"
+    assert details["file labels.csv"].startswith("no column looks like the message")
+    assert source.describe() == f"folder {tmp_path}"
 
 
 def test_links_pipes_and_devices_are_counted_and_never_opened(tmp_path: Path) -> None:
@@ -109,6 +113,7 @@ def test_a_maildir_is_read_with_its_subfolders(tmp_path: Path) -> None:
     assert sorted(email.source_id for email in source) == [
         *(".Archive.2023/6.host", ".Archive.2024/5.host", ".Sent/4.host", "1.host", "2.host"),
     ]
+    assert source.describe() == f"Maildir {root}"
     by_reason = source.skipped.by_reason
     assert (by_reason[UNFINISHED], by_reason[INDEX], by_reason[HIDDEN]) == (1, 2, 2)
 

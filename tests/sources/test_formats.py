@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 from collections import deque
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,11 +24,14 @@ from typing import Any
 import pytest
 
 from core.errors import SourceError
-from core.sources import archives
+from core.sources import archives, decoding, json_source, table_source
+from core.sources import source as source_module
 from core.sources.decoding import Encoding
 from core.sources.mbox_source import BEFORE_FIRST
-from core.sources.preview import look_at
+from core.sources.preview import Looked, look_at, look_into
+from core.sources.preview import count as count_texts
 from core.sources.registry import Source, SourceOptions, open_source
+from core.sources.source import Columns, Found
 from core.sources.source import SourceOptions as Options
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
@@ -565,3 +569,202 @@ def test_of_many_columns_twenty_are_listed(columns: int, more: str, tmp_path: Pa
         opened(tmp_path / "wide.csv", ",".join(names) + "\n" + ",".join("1" for _ in names) + "\n")
     listed = ", ".join(repr(name) for name in names[:20])
     assert f"There are: {listed}{more}." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "codec"),
+    [
+        ("hey!".encode("utf-16-le"), "utf-16-le"),
+        ("hey!".encode("utf-16-be"), "utf-16-be"),
+        ("hey".encode("utf-16-le"), ""),
+        (b"id,text\n1,hello", ""),
+        (b"id,text\n" * 8 + "hello world".encode("utf-16-le") * 50, ""),
+        (bytes(64), ""),
+    ],
+    ids=["little", "big", "too short", "plain", "a wide message in a table", "zeros"],
+)
+def test_wide_text_without_a_mark_is_known_by_its_zeros(data: bytes, codec: str) -> None:
+    """From eight bytes on, where every second byte is zero from the first characters on."""
+    assert decoding._unmarked_utf16(data) == codec
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning", "claimed"),
+    [("a.jsonl", b"x", True), ("a.NDJSON", b"", True), ("a.json", b"", True), ("a", b" {", True), ("a", b"[", False),
+     ("a.txt", b"{", False), ("a.csv", b"{}", False)],
+)  # fmt: skip
+def test_json_is_known_by_its_ending_or_its_first_sign(name: str, beginning: bytes, claimed: bool) -> None:
+    """A file of another ending that begins with a brace is what it is called."""
+    assert json_source.FORMAT.claims(Path(name), beginning) is claimed
+
+
+def test_the_columns_of_json_are_those_of_its_first_two_hundred_objects(tmp_path: Path) -> None:
+    """What a later one has more is kept with it, and is no column to choose."""
+    rows = [{"text": "a"} for _ in range(199)] + [{"text": "b", "early": 1}, {"text": "c", "late": 2}]
+    source = opened(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert source.columns.names == ("text", "early")
+    assert [email.columns for email in source][-2:] == [{"early": 1}, {"early": None, "late": 2}]
+
+
+def test_a_small_packed_file_may_be_as_tight_as_it_likes(tmp_path: Path) -> None:
+    """Up to 64 MiB come out of any file: a log of one line over and over is no bomb."""
+    data = gzip.compress(b"the same line\n" * 50_000)
+    assert archives.RATIO_LIMIT * len(data) < 14 * 50_000
+    assert sum(1 for _ in opened(tmp_path / "log.txt.gz", data)) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("unpacked_mib", "file_kib", "refused"),
+    [(64, 1, False), (65, 1, True), (299, 1_024, False), (301, 1_024, True), (2_048, 10_240, False), (2_049, 10_240, True)],
+)  # fmt: skip
+def test_a_sheet_that_unpacks_to_more_than_texts_do_is_refused(
+    unpacked_mib: int, file_kib: int, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 64 MiB at 300 times the file's size, or more than 2 GiB: it is not opened at all."""
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(bytes(file_kib * 1024))
+    monkeypatch.setattr(table_source, "_library", lambda *_: None)
+    monkeypatch.setattr(table_source, "_unpacked_bytes", lambda _: unpacked_mib * 1024 * 1024)
+    monkeypatch.setattr(table_source, "_sheet", lambda *_: ("s", ["text"]))
+    if refused:
+        with pytest.raises(SourceError, match="no sheet of texts does"):
+            table_source.EXCEL.open(path, Options())
+    else:
+        assert table_source.EXCEL.open(path, Options()).columns.text == "text"
+
+
+def test_a_look_at_a_source_shows_eight_texts(tmp_path: Path) -> None:
+    """And which columns they are read by; where none can be read, the columns to choose from and why."""
+    looked = look_at_file(tmp_path, "id,subject,text\n" + "".join(f"{n},s,t\n" for n in range(20)))
+    assert [row[0] for row in looked.rows] == [str(n) for n in range(8)]
+    assert (looked.names, looked.text, looked.id, looked.sent) == (
+        ("id", "subject", "text"),
+        "text",
+        "id",
+        ("subject",),
+    )
+    assert "sent with it: subject" in looked.described
+    unsure = look_at_file(tmp_path, "text,body\na,b\n", id_column="")
+    assert (unsure.names, unsure.rows) == (("text", "body"), ())
+    assert "Choose one with --text-column" in unsure.trouble
+    broken = look_at_file(tmp_path, 'id,text\n1,a\n2,"open\n')
+    assert (broken.names, broken.rows) == (("id", "text"), ())
+    with pytest.raises(SourceError, match="no known form"):
+        look_at(tmp_path / "a.bin", SourceOptions())
+
+
+def look_at_file(folder: Path, data: str, **options: Any) -> Looked:
+    """Write a table and look at it."""
+    (folder / "a.csv").write_text(data, "utf-8")
+    (folder / "a.bin").write_bytes(b"\x00\x01")
+    return look_at(folder / "a.csv", SourceOptions(**options))
+
+
+def test_a_count_ends_where_nobody_waits_for_it(tmp_path: Path) -> None:
+    """It is looked at every 500 texts; a whole one says what was skipped, with places."""
+    (tmp_path / "a.csv").write_text("id,text\n" + "".join(f"{n},t\n" for n in range(1_200)) + "x\n", "utf-8")
+    looks: list[int] = []
+    cut = count_texts(tmp_path / "a.csv", SourceOptions(), wanted=lambda: looks.append(1) or len(looks) < 2)
+    assert (cut.taken, cut.whole, cut.skipped) == (1_000, False, ())
+    whole = count_texts(tmp_path / "a.csv", SourceOptions())
+    assert (whole.taken, whole.whole) == (1_200, True)
+    assert whole.skipped == (("it has fewer fields than the header: quote fields that hold line breaks", 1),)
+    assert whole.places == ("row 1,201, line 1,202: 1 fields, not 2",)
+
+
+def test_a_folder_offers_what_can_be_a_source(tmp_path: Path) -> None:
+    """By name, files first; messages make the folder itself a source, what is in no known form is counted."""
+    for name in ("b.csv", "A.jsonl", "1.", "2.eml", "photo.jpg", ".hidden.csv", "bad\x1b.csv"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "box").write_text(FROM + MAIL)
+    for name in ("sub", "Mail/cur", "Mail/new"):
+        (tmp_path / name).mkdir(parents=True)
+    found = look_into(tmp_path)
+    assert [(entry.name, entry.kind, entry.folder) for entry in found.entries] == [
+        ("2.eml", "one email", False), ("A.jsonl", "JSON Lines", False), ("b.csv", "CSV", False),
+        ("box", "mbox", False), ("Mail", "Maildir", True), ("sub", "", True),
+    ]  # fmt: skip
+    assert (found.itself, found.others) == ("2 messages", 3)
+    assert (found.entries[2].size_bytes, found.entries[2].changed_at) == (1, (tmp_path / "b.csv").stat().st_mtime)
+    assert look_into(tmp_path / "Mail").itself == "Maildir"
+    (tmp_path / "sub" / "3.eml").write_text(MAIL)
+    assert (look_into(tmp_path / "sub").itself, look_into(tmp_path / "Mail" / "cur").itself) == ("1 message", "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SourceOptions("text", "id", "gold", ("a", "b")),
+        SourceOptions(gold_column="gold"),
+        SourceOptions(fields=("title",)),
+        SourceOptions(),
+    ],
+    ids=["all", "one", "fields", "none"],
+)
+def test_the_columns_that_a_run_was_read_by_are_known_later(options: SourceOptions) -> None:
+    """What comes later is read by the same columns, unless others are said; the format is found out anew."""
+    told = options.columns_named()
+    assert SourceOptions(encoding="cp1252").with_columns_of(told) == replace(options, encoding="cp1252")
+    assert SourceOptions("other").with_columns_of(told) == SourceOptions("other")
+    for damaged in ("[1]", "{", '{"fields": 5}'):
+        with pytest.raises(SourceError, match="is damaged"):
+            SourceOptions().with_columns_of(damaged)
+
+
+def test_a_record_is_about_as_long_as_what_is_written_of_it() -> None:
+    """Text and id, quotation marks, and each further column with its comma."""
+    assert source_module._chars_of(Found(1, "ab", "hello", "row 1")) == 5 + 2 + 4
+    assert source_module._chars_of(Found(1, "", "hello", "row 1", {"x": 12, "y": "abc"})) == 5 + 4 + (2 + 1) + (3 + 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (Columns(), "CSV file a.csv, a note"),
+        (Columns("t", "i"), "CSV file a.csv, text from column 't', ids from column 'i', a note"),
+        (Columns("t"), "CSV file a.csv, text from column 't', ids row-1, -2, …, a note"),
+        (
+            Columns("t", "i", ("from", "to"), "g"),
+            (
+                "CSV file a.csv, text from column 't', ids from column 'i', sent with it: from, to,"
+                " labels to compare with from column 'g', a note"
+            ),
+        ),
+    ],
+    ids=["no columns", "text and id", "numbered", "all"],
+)
+def test_a_source_is_described_by_what_is_read_of_it(columns: Columns, words: str) -> None:
+    """Format, path, columns, and what was guessed."""
+    assert Source(Path("a.csv"), "CSV file", lambda: iter(()), columns, notes=("a note",)).describe() == words
+
+
+def test_what_is_too_large_says_how_large_a_text_may_be() -> None:
+    """In the unit that a file browser shows."""
+    assert source_module.TOO_LARGE == "it is larger than 64 MiB: no text is"
+    assert source_module.MESSAGE_LIMIT_BYTES == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("ids", "reasons"),
+    [
+        ((("a", "x"), ("a", "x")), [None, source_module.REPEATED]),
+        ((("a", "x"), ("a", "y")), [None, source_module.ID_TAKEN]),
+        ((("", "x"), ("", "x")), [None, None]),
+        ((("a" * 1_000, "x"), ("a" * 1_001, "x")), [None, source_module.ID_TOO_LONG]),
+    ],
+    ids=["again", "another", "none", "long"],
+)
+@pytest.mark.parametrize("in_memory", [1, 100], ids=["on the disk", "in memory"])
+def test_each_id_is_taken_once(
+    ids: tuple[tuple[str, str], ...], reasons: list[str | None], in_memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: beyond a number of them they are kept on the disk."""
+    monkeypatch.setattr(source_module, "_IDS_IN_MEMORY", in_memory)
+    source = Source(Path("a.csv"), "CSV file", lambda: iter(()), Columns("text", "id" if ids[0][0] else None))
+    with closing(source_module._Ids()) as kept:
+        found = [
+            source._refusal(Found(number, name, raw, f"row {number}"), kept)
+            for number, (name, raw) in enumerate(ids, 1)
+        ]
+    assert [row and row.reason for row in found] == reasons
+    assert found[1] is None or "a" * 1_001 in ids[1][0] or found[1].detail == "id 'a' was first seen in row 1"
