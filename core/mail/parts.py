@@ -297,7 +297,7 @@ def _from_base64(payload: str, charset: str | None, notes: set[str]) -> str:
         return payload
     known = named(charset)
     text, as_named = repaired(data, known or "utf-8")
-    for trim in range(1, 4):
+    for trim in range(1, 4 if _takes_several_bytes(known or "utf-8") else 1):
         if as_named:
             break
         # The beginning of a long part may end within a character.
@@ -306,3 +306,11 @@ def _from_base64(payload: str, charset: str | None, notes: set[str]) -> str:
     if not as_named and known:
         notes.add("charset")
     return text.replace("\r\n", "\n")
+
+
+def _takes_several_bytes(charset: str) -> bool:
+    """Return whether a character of a charset may take several bytes, so that a text that is cut may end within one."""
+    try:
+        return len("中".encode(charset)) > 1
+    except (LookupError, ValueError):
+        return False

@@ -97,7 +97,7 @@ def _of_file(root: Path, file: Path, options: SourceOptions, open_file: Opener) 
     if file.parent.name in _DELIVERED and _holds_mail(file.parent.parent):
         folder = printable_name(file.parent.parent.relative_to(root).as_posix())
         name = printable_name(file.name.partition(":")[0])
-        yield message_of(file, 1, name if folder == "." else f"{folder}/{name}")
+        yield message_of(file, name if folder == "." else f"{folder}/{name}")
         return
     try:
         beginning = read_regular(file, PEEK_BYTES)
@@ -116,7 +116,7 @@ def _of_file(root: Path, file: Path, options: SourceOptions, open_file: Opener) 
         or (not _has_format_suffix(suffix) and begins_as_email(beginning) and not beginning.startswith(b"From "))
         or options.format is not None
     ):
-        yield message_of(file, 1, inside)
+        yield message_of(file, inside)
         return
     try:
         source = open_file(file, options)

@@ -35,7 +35,7 @@ def begins_as_email(beginning: bytes) -> bool:
 
 def _open_message(path: Path, _options: SourceOptions) -> Source:
     name = printable_name(path.name)
-    return Source(path, "email file", lambda: iter([message_of(path, 1, name)]), single=True)
+    return Source(path, "email file", lambda: iter([message_of(path, name, follow=True)]), single=True)
 
 
 EMAIL = Format(
@@ -49,11 +49,14 @@ TEXT = Format(
 )
 
 
-def message_of(file: Path, number: int, source_id: str) -> Found | SkippedRow:
-    """Return the message that a file holds; skipped where the file is too large or cannot be read."""
+def message_of(file: Path, source_id: str, *, follow: bool = False) -> Found | SkippedRow:
+    """Return the message that a file holds; skipped where the file is too large or cannot be read, or is a link.
+
+    Only with ``follow`` is a link followed: the person named it.
+    """
     place = f"file {source_id}"
     try:
-        data = read_regular(file.resolve() if number == 1 and file.is_symlink() else file, MESSAGE_LIMIT_BYTES + 1)
+        data = read_regular(file.resolve() if follow else file, MESSAGE_LIMIT_BYTES + 1)
     except OSError as error:
         return SkippedRow(place, UNREADABLE, error.strerror or str(error))
     if len(data) > MESSAGE_LIMIT_BYTES:
@@ -61,7 +64,7 @@ def message_of(file: Path, number: int, source_id: str) -> Found | SkippedRow:
     if file.suffix.lower() == ".emlx":  # Apple Mail: a line with the length, the message, a property list
         length, _, rest = data.partition(b"\n")
         data = rest[: int(length)] if length.strip().isdigit() and len(length) < 12 else data
-    return Found(number, source_id, text_of(data), place)
+    return Found(1, source_id, text_of(data), place)
 
 
 def read_regular(file: Path, limit: int) -> bytes:

@@ -25,7 +25,7 @@ from core.errors import ExportError, UnknownNameError, UsageError
 from core.exports import tables
 from core.exports.columns import COLUMNS, MORE, Cell, Facts, Shares, Table, record_of, shares, table_of
 from core.exports.lines import _csv_lines, write_objects
-from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes
+from core.exports.registry import LAYOUTS, Layout, export_table, known_suffixes, layout_for
 from core.model import ExportRow, LabelMeaning, Task
 from core.text import FORMULA, guarded, one_line
 
@@ -373,7 +373,7 @@ def test_a_hugging_face_folder_has_a_card_and_a_file_for_each_split(tmp_path: Pa
     card = (target / "README.md").read_text()
     assert "path: data/validation-*" in card
     assert "**The labels are simulated**" in card
-    assert "| 1 | work |" in card
+    assert "| 1 | work |  | 200 |" in card
     assert f"\n## Rubric\n\n    {one_line(table(*rows).facts.task.rubric)}\n\n## Columns\n\n`id`, " in card
     assert "/home/ada" not in card
     sides = {
@@ -643,3 +643,39 @@ def test_the_card_of_a_data_set_names_its_size_as_the_hub_does(rows: int, size: 
     assert f"size_categories:\n- {size}\n" in card
     assert f"\n{rows:,} items from" in card
     assert f"| 1 | work |  | {rows:,} |" in card
+
+
+def test_cells_are_picked_by_column() -> None:
+    """In the order asked for; a column that is left out is empty."""
+    without = table(LABELED, text=False)
+    (row,) = without.rows()
+    assert without.picker("label", "text", "id")(row) == ("1", "", "a/1.")
+
+
+@pytest.mark.parametrize(
+    ("run", "labels", "name", "visible"),
+    [("reviews of May!", 2, "reviews-of-May-", 3), ("", 4, "labels", 4)],
+    ids=["few labels", "more labels"],
+)
+def test_argilla_shows_every_label_and_what_its_metadata_allows(
+    run: str, labels: int, name: str, visible: int, tmp_path: Path
+) -> None:
+    """Its names take letters, digits, hyphens and underscores alone; other columns are no metadata of it."""
+    task = Task("mail", tuple(LabelMeaning(str(n), f"label {n}") for n in range(labels)), "", version="v1")
+    written = table_of(lambda: [[LABELED]], Facts(run, task, "a.csv", simulated=False), OWN)
+    export_table(written, tmp_path / "out", layout="argilla")
+    inner = tmp_path / "out" / ".argilla"
+    assert json.loads((inner / "dataset.json").read_text()) == {"name": name, "guidelines": "mail"}
+    settings = json.loads((inner / "settings.json").read_text())
+    assert settings["questions"][0]["settings"]["visible_options"] == visible
+    (record,) = json.loads((tmp_path / "out" / "records.json").read_text())
+    assert record["metadata"] == {
+        "label_source": "model", "model_label": "1", "state": "labeled", "model": "openai/gpt-oss-20b",
+        "task_version": "abc123",
+    }  # fmt: skip
+
+
+def test_standard_output_is_csv_unless_told_otherwise() -> None:
+    """As most programs take it; a layout is found with or without hyphens, in any case."""
+    assert layout_for(Path("-")).name == "csv"
+    assert layout_for(Path("-"), "Label_Studio").name == layout_for(Path("-"), "labelstudio").name == "label-studio"

@@ -9,7 +9,8 @@ import pytest
 from core.llm import packs
 from core.llm.task import builtin_task, messages, versioned
 from core.mail.charsets import repaired
-from core.mail.cutting import shortened, tokens_of, without_quoted
+from core.mail.cutting import shortened, split_signature, tokens_of, without_quoted
+from core.mail.dates import sent_at
 from core.mail.injection import PATTERNS
 from core.mail.message import view_by, view_of
 from core.model import NOTES, Task, orders_among
@@ -83,9 +84,12 @@ def test_words_that_html_hides_are_not_sent_and_noted() -> None:
         ("Zoë".encode("cp1252"), "utf-8", "Zoë", False),
         ("镕基".encode("gbk"), "gb2312", "镕基", True),
         (b"plain", "no-such-charset", "plain", True),
+        ("é".encode(), "koi8-r", "ц╘", True),
+        ("é".encode(), None, "é", True),
+        (b"\x81", "utf-8", "\x81", False),
     ],
 )
-def test_a_charset_that_lies_is_repaired(data: bytes, charset: str, text: str, fits: bool) -> None:
+def test_a_charset_that_lies_is_repaired(data: bytes, charset: str | None, text: str, fits: bool) -> None:
     """The bytes are read as what they are, and it is reported when the name was wrong."""
     assert repaired(data, charset) == (text, fits)
 
@@ -127,3 +131,40 @@ def test_notes_are_no_orders() -> None:
     """Their names are apart, so that a text that was cut is not taken for a prompt injection."""
     assert not {*PATTERNS} & {*NOTES}
     assert orders_among("marks cut hidden") == ("marks",)
+
+
+@pytest.mark.parametrize(("lines", "signature"), [(1, True), (12, True), (13, False)])
+def test_a_signature_has_twelve_lines_at_most(lines: int, signature: bool) -> None:
+    """A longer piece behind a line of two hyphens is text; so is one that nothing stands before."""
+    end = "\n".join(f"line {n}" for n in range(lines))
+    assert split_signature(f"Yes.\n-- \n{end}") == (("Yes.", end) if signature else (f"Yes.\n-- \n{end}", ""))
+    assert split_signature(f"--\n{end}")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("abcd", 1.0), ("\x7f\x80", 0.75), ("\u2e7f", 0.5), ("\u2e80", 1.0), ("é" * 4 + "语", 3.0), ("", 0.0)],
+    ids=["ascii", "beyond ascii", "before cjk", "cjk", "mixed", "nothing"],
+)
+def test_tokens_are_estimated_by_script(text: str, tokens: float) -> None:
+    """Four letters of English, two of most other scripts, one of Chinese, Japanese or Korean."""
+    assert tokens_of(text) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("Mon, 14 May 2001 16:39:00 -0700", 989883540.0),
+        ("14 May 2001 16:39:00", 989858340.0),
+        ("2001-05-14T16:39:00+02:00", 989851140.0),
+        (" 2001-05-14 ", 989798400.0),
+        (f"Mon, 14 May 2001 16:39:00 -0700 ({'x' * 200})", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+    ids=["mail", "no zone", "iso", "a day", "long", "words", "empty", "none"],
+)
+def test_dates_are_read_as_mail_and_tables_write_them(text: str | None, moment: float | None) -> None:
+    """A time without a zone is taken as UTC; what is far too long to be a date is none."""
+    assert sent_at(text) == moment

@@ -420,11 +420,12 @@ def test_a_page_as_long_as_is_looked_at_is_not_cut(limit: str, head: str, monkey
         ("From: a\nnot a header\nTo: b\n\nbody", None, ""),
         ("From: a\nTo: b\nno header\n\nbody", ["from", "to"], "no header\n\nbody"),
         ("From: a\nTo: b", ["from", "to"], ""),
+        ("\nFrom: a\nTo: b", ["from", "to"], ""),
         ("From: a\nNote: b", None, ""),
         ("Note: call me\n\nbody", None, ""),
         ("X-Any: 1\nDate: now\n\n", ["x-any", "date"], ""),
     ],
-    ids=["usual", "blank lines first", "mailbox", "one before text", "two before text", "two alone", "one alone",
+    ids=["usual", "blank lines first", "mailbox", "one before text", "two before text", "two alone", "two behind a blank line", "one alone",
          "no email", "others beside"],
 )  # fmt: skip
 def test_headers_are_told_from_text(raw: str, names: list[str] | None, rest: str) -> None:
@@ -462,3 +463,93 @@ def test_an_attachment_is_named_in_one_line_of_bounded_length() -> None:
 def test_of_a_page_a_hundred_and_twenty_eight_thousand_characters_are_rendered() -> None:
     """The rest would cost more time than a message may."""
     assert text_of_html("x" * 128_001) == "x" * 128_000
+
+
+def test_the_usual_block_of_headers_is_read_at_once() -> None:
+    """Folded, repeated and empty ones too: an import spends most of its time there."""
+    raw = "From : a\nX-Empty:\nTo: b,\n\tc\nReceived: 1\nReceived: 2\n"
+    expected = {"from": ["a"], "x-empty": [""], "to": ["b, c"], "received": ["1", "2"]}
+    assert header_block._whole(raw, 0, len(raw)) == header_block._parse(raw, 0, len(raw)) == (expected, len(raw))
+
+
+def test_header_lines_as_long_as_the_limit_are_not_cut() -> None:
+    """One character more is, and says so."""
+    for limit, cut in ((len("Subject: x\n"), False), (len("Subject: x\n") - 1, True)):
+        assert view("Subject: x\n\nhi", fields=("subject",), truncate_at=limit).truncated == cut
+
+
+@pytest.mark.parametrize(
+    ("markup", "text", "notes"),
+    [
+        ("<p>seen</p>", "seen", set()),
+        ('<p>seen</p><p style="display:none">not</p>', "seen", {"hidden"}),
+        ('<p>seen</p><p style="display:none"> </p>', "seen", set()),
+        ("<noscript>a</noscript><template>b</template><p>seen</p>", "seen", set()),
+        ("<ul><li>one<li>two</ul>", "* one\n* two", set()),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc", set()),
+        ("a<br><br><br><br><br>b", "a\n\nb", set()),
+    ],
+    ids=["plain", "hidden", "hidden blanks", "never shown", "list", "table", "blank lines"],
+)
+def test_a_page_is_rendered_as_a_reader_sees_it(markup: str, text: str, notes: set[str]) -> None:
+    """Whether or not anybody asks what was done to it."""
+    noted: set[str] = set()
+    assert text_of_html(markup, noted).strip() == text_of_html(markup).strip() == text
+    assert noted == notes
+
+
+@pytest.mark.parametrize(
+    ("head", "content", "text"),
+    [
+        ('Content-Disposition: attachment; filename="a.txt"', "secret", "[attachment: a.txt, text/plain]"),
+        ("Content-Type: application/pdf; name=b.pdf", "secret", "[attachment: b.pdf, application/pdf]"),
+        ("Content-Type: text/plain", "hello", "hello"),
+        ("Content-Type: text/calendar", "BEGIN", "BEGIN"),
+        ("Content-Type: message/rfc822", "Subject: inner\n\nhello", "Subject: inner\n\nhello"),
+        ("Content-Transfer-Encoding: x-uuencode", "begin 644 f\n%:&5L;&\\\n`\nend", "hello"),
+        ("Content-Transfer-Encoding: base64", "aGVs\n bG8", "hello"),
+        ("Content-Transfer-Encoding: base64", "aGVsb", "hel"),
+        ("Content-Transfer-Encoding: quoted-printable", "caf=C3=A9", "café"),
+    ],
+    ids=[
+        "attached text",
+        "another type",
+        "text",
+        "calendar",
+        "forwarded",
+        "uuencode",
+        "sloppy base64",
+        "a sign too many",
+        "quoted",
+    ],
+)
+def test_what_a_part_shows_follows_from_its_type(head: str, content: str, text: str) -> None:
+    """Attachments are named and not read, whatever they are."""
+    raw = f"Content-Type: multipart/mixed; boundary=b\n\n--b\n{head}\n\n{content}\n--b--\n"
+    assert body(HEAD + raw).strip() == text
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "forwards", "parsed"), [(20, 0, True), (21, 0, False), (0, 100, True), (0, 101, False)]
+)
+def test_a_message_nested_deeper_than_mail_programs_nest_is_sent_as_it_stands(
+    boundaries: int, forwards: int, parsed: bool
+) -> None:
+    """Twenty boundaries, a hundred forwards: the parser would take too long over more."""
+    text, whole = readable_body(
+        "hi\n" + "boundary=x\n" * boundaries + "message/rfc822\n" * forwards, {"content-type": ["text/plain"]}
+    )
+    assert whole == parsed
+    assert text.startswith("hi")
+
+
+@pytest.mark.parametrize(
+    ("charset", "flags"), [("us-ascii", "charset"), ("iso-8859-1", "charset"), ("utf-8", ""), (None, "")]
+)
+def test_an_encoded_part_in_another_charset_than_it_names_is_noted(charset: str | None, flags: str) -> None:
+    """And read as what it is, to its last letter; where it names none nothing is wrong."""
+    named = f"; charset={charset}" if charset else ""
+    payload = base64.b64encode("café".encode()).decode()
+    raw = f"Subject: x\nContent-Type: text/plain{named}\nContent-Transfer-Encoding: base64\n\n{payload}\n"
+    seen = view(raw, fields=("body",))
+    assert (seen.text, seen.flags) == ("café", flags)

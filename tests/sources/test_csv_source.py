@@ -295,3 +295,34 @@ def test_the_separator_is_the_one_by_which_the_largest_share_of_rows_is_alike() 
     lines = ['id;n,"t\n', "x;y\n", 'z"\n', "1;2,b\n"]
     assert _delimiter_of(lines, whole=True) == ","
     assert _delimiter_of(["id;n\n", "x;y\n", "1;2,b\n"], whole=True) == ";"
+
+
+@pytest.mark.parametrize(
+    ("sample", "whole", "delimiter"),
+    [
+        (["a,b;c\n", "1,2;3\n"], True, ","),
+        (["a,b;c;d\n", "1,2;3;4\n"], True, ";"),
+        (["a|b\n", "1|2\n"], True, "|"),
+        (["a;b,c\n", "1;2,3\n", "4;5"], False, ","),
+        (["a;b,c\n", "1;2,3\n", "4;5"], True, ";"),
+        (["a\n", "1\n"], True, ","),
+        ([], True, ","),
+    ],
+    ids=[
+        "comma of equals",
+        "more columns",
+        "bar",
+        "the last row may be cut",
+        "the last row is whole",
+        "none",
+        "nothing",
+    ],
+)
+def test_the_separator_follows_from_header_and_rows(sample: list[str], whole: bool, delimiter: str) -> None:
+    """The one that splits them alike; of equals that of more columns, then the comma."""
+    assert _delimiter_of(sample, whole=whole) == delimiter
+
+
+def test_a_quotation_mark_that_never_closes_in_the_header_is_named_so(source: Opener) -> None:
+    """It is no row yet."""
+    assert "the header, which begins on line 1, opens a quotation mark" in refusal(lambda: source('id,"message\n1,a\n'))

@@ -16,7 +16,7 @@ import pytest
 from core.model import Task
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
-from core.sources.folder_source import BROKEN, CARD, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN
+from core.sources.folder_source import BROKEN, CARD, HIDDEN, INDEX, LINK, NO_FILE, UNFINISHED, UNKNOWN, _without_path
 from core.sources.registry import open_source
 from tests.conftest import DATA, NOW
 
@@ -225,3 +225,19 @@ def test_forty_mixed_real_files_are_imported_with_their_listing(settings: Settin
     assert len(listed) == sum(made.skipped.values())
     for name in ("table.csv", "lines.jsonl", "photo.png", "program", "broken.csv", ".hidden"):
         assert any(name in place for place in listed), name
+
+
+def test_an_id_that_a_table_of_a_folder_repeats_is_named_with_its_place(tmp_path: Path) -> None:
+    """Records are counted over the whole folder."""
+    write(tmp_path, {"a.eml": MAIL, "b.csv": "id,text\n1,x\n2,y\n2,z\n"})
+    source = open_source(tmp_path)
+    assert [email.source_id for email in source] == ["a.eml", "b.csv#1", "b.csv#2"]
+    (row,) = source.skipped.sample
+    assert row.detail == "id 'b.csv#2' was first seen in file 3"
+
+
+def test_what_is_wrong_with_a_file_is_told_without_its_path(tmp_path: Path) -> None:
+    """It stands beside it already; a long sentence is cut."""
+    file = tmp_path / "a.csv"
+    assert _without_path(f"{file}: row 1 is broken. {file} ends there.", file) == "row 1 is broken. it ends there."
+    assert len(_without_path("x" * 600, file)) == 500

@@ -10,6 +10,7 @@ import json
 import lzma
 import mailbox
 import random
+import re
 import sqlite3
 import sys
 import tarfile
@@ -17,6 +18,7 @@ import zipfile
 from collections import deque
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +26,16 @@ from typing import Any
 import pytest
 
 from core.errors import SourceError
-from core.sources import archives, decoding, json_source, table_source
+from core.sources import archives, columns, decoding, json_source, table_source, text_source
 from core.sources import source as source_module
 from core.sources.decoding import Encoding
 from core.sources.mbox_source import BEFORE_FIRST
 from core.sources.preview import Looked, look_at, look_into
 from core.sources.preview import count as count_texts
 from core.sources.registry import Source, SourceOptions, open_source
-from core.sources.source import Columns, Found
+from core.sources.source import Columns, Found, SkippedRow
 from core.sources.source import SourceOptions as Options
+from core.sources.text_source import UNREADABLE, message_of
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
 MAIL = "From: a@b.example\nSubject: s\n\nhello\n"
@@ -768,3 +771,286 @@ def test_each_id_is_taken_once(
         ]
     assert [row and row.reason for row in found] == reasons
     assert found[1] is None or "a" * 1_001 in ids[1][0] or found[1].detail == "id 'a' was first seen in row 1"
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("suffix", ["zip", "tar"])
+def test_an_archive_has_a_bounded_number_of_members(
+    members: int, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More are refused before they fill the disk with files."""
+    files = {f"{n}.eml": MAIL for n in range(members)}
+    monkeypatch.setattr(archives, "MEMBER_LIMIT", 2 if suffix == "zip" else 3)  # the tar has a link, too
+    data = packed_zip(files) if suffix == "zip" else gzip.decompress(packed_tar(files))
+    if members > 2:
+        with pytest.raises(SourceError, match="members"):
+            opened(tmp_path / f"a.{suffix}", data)
+    else:
+        assert len(texts(opened(tmp_path / f"a.{suffix}", data))) == 2
+
+
+@pytest.mark.parametrize(("kind", "taken"), [(0, True), (0o100000, True), (0o120000, False), (0o010000, False)])
+def test_of_a_zip_only_files_are_read(kind: int, taken: bool, tmp_path: Path) -> None:
+    """Links and pipes that one may hold are counted; names are listed up to a bound."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        info = zipfile.ZipInfo("n" * 210 + ".eml")
+        info.external_attr = (kind | 0o644 if kind else 0) << 16
+        archive.writestr(info, MAIL)
+        archive.writestr("other.eml", MAIL)
+    source = opened(tmp_path / "a.zip", data.getvalue())
+    assert len(texts(source)) == 1 + taken
+    assert [row.place for row in source.skipped.sample] == ([] if taken else [f"member {'n' * 200}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning", "packing"),
+    [
+        ("a.gz", b"\x1f\x8b\x08", "gzip"), ("a", b"BZh9", "bzip2"), ("a.zip", b"PK\x03\x04", "zip"), ("a", b"PK\x05\x06", "zip"),
+        ("a.xlsx", b"PK\x03\x04", ""), ("A.DOCX", b"PK\x03\x04", ""), ("a", bytes(257) + b"ustar\x00", "tar"),
+        ("a.csv", b"id,text", ""),
+    ],
+)  # fmt: skip
+def test_how_a_file_is_packed_shows_in_its_first_bytes(name: str, beginning: bytes, packing: str) -> None:
+    """Whatever it is called; documents that are zip files inside are none."""
+    assert archives.packing_of(Path(name), beginning) == packing
+
+
+@pytest.mark.parametrize("times", [3, 4])
+def test_packed_files_may_be_packed_three_times(times: int, tmp_path: Path) -> None:
+    """A file in a file in a file is read; one more says to unpack it by hand."""
+    data = CSV.encode()
+    for _ in range(times):
+        data = gzip.compress(data)
+    if times > 3:
+        with pytest.raises(SourceError, match="more than 3 deep"):
+            opened(tmp_path / "a.csv.gz.gz.gz", data)
+    else:
+        assert texts(opened(tmp_path / "a.csv.gz.gz.gz", data)) == texts(opened(tmp_path / "b.csv", CSV))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a_2", "a_3"]),
+        (["a_2", "a", "a"], ["a_2", "a", "a_3"]),
+        (["", "a", ""], ["column_1", "a", "column_3"]),
+    ],
+)
+def test_each_column_has_a_name_of_its_own(names: list[str], found: list[str]) -> None:
+    """An empty one is called by its place, a repeated one has a number."""
+    assert columns.unique(names) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "text", "ids", "headers", "lines", "kept"),
+    [
+        (["id", "text"], {}, 1, 0, [], [], []),
+        (["note", "body", "key"], {}, 1, 2, [], [], ["note"]),
+        (["text", "title"], {"fields": ("title",)}, 1, None, [], [], ["text"]),
+        (["text", "a", "b"], {"fields": ("a", "b")}, 2, None, [], ["a"], ["text", "a"]),
+        (["a", "text", "b"], {"fields": ("b", "text", "a")}, 1, None, [], ["b", "a"], ["a", "b"]),
+        (["text", "subject", "sender", "from"], {}, 0, None, ["Subject", "From"], [], ["subject", "sender", "from"]),
+        (["data.text", "data.Message-ID"], {}, 0, None, [], [], ["data.Message-ID"]),
+        (["text", "Message-ID"], {}, 0, 1, [], [], []),
+        (["only"], {}, 0, None, [], [], []),
+        (["text", "subject", "label"], {"gold_column": "subject"}, 0, None, [], [], ["subject", "label"]),
+    ],
+    ids=["usual", "ids", "one field", "fields", "fields with the text", "headers", "dotted", "plain names", "single", "gold"],
+)  # fmt: skip
+def test_columns_are_chosen_by_name(
+    names: list[str], options: dict[str, Any], text: int, ids: int | None, headers: list[str], lines: list[str],
+    kept: list[str],
+) -> None:  # fmt: skip
+    """Or as they are said; a header is sent once, and what is neither text nor id stays with the row."""
+    chosen = columns.choose(Path("a.csv"), names, SourceOptions(**options))
+    assert (chosen.text, chosen.id) == (text, ids)
+    assert [title for _, title in chosen.headers] == headers
+    assert [title for _, title in chosen.lines] == lines
+    assert [name for _, name in chosen.kept] == kept
+
+
+def test_a_table_without_a_text_says_what_texts_are_called() -> None:
+    """The usual names first."""
+    with pytest.raises(
+        SourceError, match=re.escape("the message (message, text, body, content, raw …). There are: 'a'")
+    ):
+        columns.choose(Path("a.csv"), ["a", "b"], SourceOptions())
+
+
+@pytest.mark.parametrize(("cell", "gold"), [("1", "1"), (" 1 ", "1"), (2, "2"), (None, ""), ([], ""), (True, "")])
+def test_a_gold_label_is_a_text_or_a_number(cell: object, gold: str) -> None:
+    """Anything else is none."""
+    chosen = columns.choose(Path("a.csv"), ["text", "gold"], SourceOptions(gold_column="gold"))
+    found = chosen.found(1, "row 1", ["hello", cell])
+    assert isinstance(found, Found)
+    assert (found.gold, found.columns) == (gold, {"gold": cell})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(text_column="t"), "has no columns, so --text-column 't' means nothing there"),
+        (Options(fields=("a", "b")), "has no columns, so --fields 'a,b' means nothing there"),
+        (Options(table="t"), "has no use for --table, so --table 't' means nothing there"),
+        (Options(encoding="cp1252"), "has no use for --encoding, so --encoding 'cp1252'"),
+    ],
+    ids=["column", "fields", "table", "encoding"],
+)
+def test_an_option_without_a_meaning_is_named(options: SourceOptions, words: str) -> None:
+    """With what was said."""
+    with pytest.raises(SourceError, match=re.escape(words)):
+        source_module.refuse_unused(Path("a.eml"), options, ("delimiter",))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ('[{"text": "a"}, {"text": "b"}', "the array ends after object 2 without ]"),
+        ('[{"text": "a"}, nonsense]', "object 2 is no valid JSON"),
+        ('{"text": "a"}\n\n{"text": "b"}\nnonsense', "behind object 2 something begins neither with { nor with ["),
+        ("nonsense", "it begins neither with { nor with ["),
+        ('[{"text": "' + "x" * 50, "holds a value of more than 40 characters"),
+    ],
+    ids=["cut off", "broken", "behind", "none", "endless"],
+)
+def test_a_fault_of_json_is_named_with_its_object(
+    data: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects are counted from 1, over blocks of any size."""
+    monkeypatch.setattr(json_source, "_BLOCK_CHARS", 7)
+    monkeypatch.setattr(json_source, "OBJECT_LIMIT_CHARS", 40)
+    (tmp_path / "a.json").write_text(data)
+    stream = json_source._Stream(tmp_path / "a.json", Encoding("utf-8"))
+    with closing(stream), pytest.raises(SourceError, match=re.escape(words)):
+        deque(json_source._values(tmp_path / "a.json", stream), maxlen=0)
+
+
+@pytest.mark.parametrize("block", range(1, 9))
+def test_values_are_the_same_wherever_a_block_of_them_ends(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number may go on behind it."""
+    monkeypatch.setattr(json_source, "_BLOCK_CHARS", block)
+    (tmp_path / "a.json").write_text(' [12345, {"a": 678}, "text"]{"b": null}[]')
+    with closing(json_source._Stream(tmp_path / "a.json", Encoding("utf-8"))) as stream:
+        assert list(json_source._values(tmp_path / "a.json", stream)) == [12345, {"a": 678}, "text", {"b": None}]
+
+
+@pytest.mark.parametrize(
+    ("before", "skipped"), [("", []), ("\n\n", []), ("notes\n\n", [("line 1", BEFORE_FIRST, "7 bytes")])]
+)
+def test_messages_of_a_mailbox_are_counted_with_their_lines(
+    before: str, skipped: list[tuple[str, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blank lines before the first are nothing; one that is too large is left out, one as large as is allowed is not."""
+    monkeypatch.setattr("core.sources.mbox_source.MESSAGE_LIMIT_BYTES", len(MAIL) + 1)
+    source = opened(tmp_path / "a.mbox", f"{before}{FROM}{MAIL}\n{FROM}{MAIL}!\n\n{FROM}{MAIL}")
+    at = before.count("\n") + 1
+    assert [(email.source_id, email.place) for email in source] == [
+        ("message-1", f"message 1, line {at:,}"), ("message-3", f"message 3, line {at + 13:,}"),
+    ]  # fmt: skip
+    listed = [(row.place, row.reason, row.detail) for row in source.skipped.sample]
+    assert listed == [*skipped, (f"message 2, line {at + 6:,}", source_module.TOO_LARGE, "")]
+
+
+def test_several_sources_are_described_by_the_first_and_numbered_together(tmp_path: Path) -> None:
+    """Their columns are all that any of them has."""
+    first = opened(tmp_path / "a.csv", "id;text;x\n1;a;b\n").path
+    second = opened(tmp_path / "b.csv", "text,y\nc,d\n").path
+    source = open_source([first, second])
+    assert source.describe().startswith(f"2 sources, the first {first}, text from column 'text', ids from column 'id'")
+    assert source.describe().endswith("separated by ';'")
+    assert source.columns.names == ("id", "text", "x", "y")
+    assert [record.number for record in source.records() if isinstance(record, Found)] == [1, 2]
+    assert texts(source) == [("a.csv#1", "a"), ("b.csv#row-1", "c")]
+    numbered = open_source([second, first])
+    assert "ids from column 'its file'" in numbered.describe()
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [("17", "Subject: s\n\nhello"), ("99999999999", None), ("999999999999", None), ("x", None), ("", None)],
+)
+def test_apple_mail_writes_how_long_the_message_is(length: str, text: str | None, tmp_path: Path) -> None:
+    """A first line that is no such number is part of the message."""
+    whole = f"{length}\nSubject: s\n\nhello<plist/>"
+    (tmp_path / "a.emlx").write_text(whole)
+    found = message_of(tmp_path / "a.emlx", "a.emlx")
+    assert isinstance(found, Found)
+    assert found.raw == (text or (whole.partition("\n")[2] if length == "99999999999" else whole))
+
+
+def test_a_link_is_followed_where_it_was_named(tmp_path: Path) -> None:
+    """One that took a file's place in a folder meanwhile is not."""
+    (tmp_path / "a.eml").write_text(MAIL)
+    (tmp_path / "link.eml").symlink_to(tmp_path / "a.eml")
+    assert texts(open_source(tmp_path / "link.eml")) == [("link.eml", MAIL)]
+    refused = message_of(tmp_path / "link.eml", "link.eml")
+    assert isinstance(refused, SkippedRow)
+    assert refused.reason == UNREADABLE
+    assert refused.detail
+
+
+def test_an_outlook_message_is_read_as_an_email() -> None:
+    """Headers as it came, or as Outlook keeps them; its HTML where it has no text; attachments by name."""
+    person = SimpleNamespace(name="Ann", email_address="ann@b.example")
+    message = SimpleNamespace(
+        message_headers={"From": "Bo <bo@b.example>", "CC": "c@b.example"}, sender="x", subject="s", sent_date=None,
+        recipients=[person, SimpleNamespace(name=None, email_address=None)], body="hello", html_body="<p>x</p>",
+        attachments=[SimpleNamespace(file_name="a.pdf"), SimpleNamespace(file_name="")],
+    )  # fmt: skip
+    library = SimpleNamespace(Message=SimpleNamespace(load=lambda _: message))
+    found = text_source._outlook(library, Path("m.msg"), "m.msg")
+    assert isinstance(found, Found)
+    assert found.raw == (
+        "From: Bo <bo@b.example>\nTo: Ann <ann@b.example>,\nCc: c@b.example\nSubject: s\n\nhello"
+        "\n[attachment: a.pdf]\n[attachment: without a name]"
+    )
+    message.body, message.message_headers, message.attachments = " ", None, []
+    message.sent_date = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
+    found = text_source._outlook(library, Path("m.msg"), "m.msg")
+    assert isinstance(found, Found)
+    assert found.raw == (
+        "From: x\nTo: Ann <ann@b.example>,\nSubject: s\nDate: 2024-01-02T03:04:00+00:00\n"
+        "Content-Type: text/html; charset=utf-8\n\n<p>x</p>"
+    )
+    message.recipients = None
+    broken = text_source._outlook(library, Path("m.msg"), "m.msg")
+    assert isinstance(broken, SkippedRow)
+    assert (broken.place, broken.reason) == ("file m.msg", "it is no Outlook message that can be read")
+    assert 0 < len(broken.detail) <= 200
+
+
+def test_of_what_is_left_out_the_first_are_kept_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred to show, fifty thousand for the listing, each of these once."""
+    monkeypatch.setattr(source_module, "LISTED_LIMIT", 150)
+    skipped = source_module.Skipped()
+    for number in range(120):
+        skipped.add(SkippedRow(f"row {number}", "a" if number % 2 else "b"))
+    assert len(skipped.drain()) == 120
+    for number in range(120):
+        skipped.add(SkippedRow(f"row {number}", "b"))
+    assert (len(skipped.drain()), skipped.drain(), len(skipped.sample)) == (30, [], 100)
+    assert (skipped.total, skipped.by_reason) == (240, {"b": 180, "a": 60})
+
+
+def test_a_database_is_read_without_trust_and_closed(tmp_path: Path) -> None:
+    """What its schema would do is not done."""
+    with closing(sqlite3.connect(tmp_path / "a.db")) as db, db:
+        db.execute("CREATE TABLE t(text)")
+    with table_source._connected(tmp_path / "a.db") as db:
+        assert [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("trusted_schema", "query_only")] == [0, 1]
+        assert db.execute("SELECT CAST(x'ff41' AS TEXT)").fetchone() == ("\ufffdA",)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        db.execute("SELECT 1")
+
+
+def test_a_byte_that_does_not_fit_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
+    """Also where the file begins with a mark."""
+    data = b"\xef\xbb\xbfid,text\n1,a\n2,b\xff\n"
+    (tmp_path / "a.csv").write_bytes(data)
+    lines = decoding.Lines(tmp_path / "a.csv", Encoding("utf-8", b"\xef\xbb\xbf"))
+    with pytest.raises(SourceError, match=rf"byte {data.index(0xFF)} \(0xff\) in the header, line 3,"):
+        deque(lines, maxlen=0)
