@@ -642,3 +642,382 @@ def test_an_error_that_passes_frees_the_place_of_its_call(desk: Desk, error: Cal
     assert broker.in_flight == 0
     assert state(broker, granted.alias) is KeyState.READY
     assert isinstance(broker.next([desk.candidate()]), Grant)
+
+
+class Late(random.Random):
+    """Random numbers at the upper end of what is asked for."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
+def quota(limit: int, used: int, requested: int, wait: str, code: str = "TPM", **headers: str) -> CallError:
+    words = Dimension(code).words
+    return RateLimitedError(
+        f"429: Rate limit reached for model `m` in organization `org_1` on {words} ({code}): Limit {limit}, Used {used}, "
+        f"Requested {requested}. Please try again in {wait}.",
+        status=429,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+
+
+ERRORS: dict[str, CallError] = {
+    "429": RateLimitedError("429 slow down", status=429, said="slow down"),
+    "429 0 s": RateLimitedError("429", status=429, headers={"retry-after": "0"}),
+    "429 0.05 s": RateLimitedError("429", status=429, headers={"retry-after": "0.05"}),
+    "429 10 s": RateLimitedError("429", status=429, headers={"retry-after": "10"}),
+    "429 2 days": RateLimitedError("429", status=429, headers={"retry-after": "172800"}),
+    "TPM 3 s": quota(6_000, 5_700, 600, "3s"),
+    "TPM 3 s, header 40 s": quota(6_000, 5_700, 600, "3s", retry_after="40"),
+    "TPM 90 s": quota(6_000, 5_700, 600, "90s"),
+    "RPD 2 h": quota(1_000, 1_000, 1, "2h0m0s", "RPD"),
+    "TPM too large": quota(6_000, 0, 6_001, "1s"),
+    "TPM just not too large": quota(6_000, 0, 6_000, "1s"),
+    "413": TooLargeError("413: too large", status=413),
+    "413 limit 600": TooLargeError("413: on tokens per minute (TPM): Limit 600, Requested 700.", status=413),
+    "413 limit 500": TooLargeError("413: on tokens per minute (TPM): Limit 500, Requested 700.", status=413),
+    "500": ServerFailedError("500 broken", status=500),
+    "503 30 s": ServerFailedError("503", status=503, headers={"retry-after": "30"}, said="busy"),
+    "503 1 h": ServerFailedError("503", status=503, headers={"retry-after": "3600"}),
+    "503 0.04 s": ServerFailedError("503", status=503, headers={"retry-after": "0.04"}),
+    "503 0.05 s": ServerFailedError("503", status=503, headers={"retry-after": "0.05"}),
+    "498": CapacityError("498 full", status=498),
+    "time-out": CallTimeoutError("no answer"),
+    "broken": ConnectionFailedError("reset"),
+    "401": KeyRefusedError("401 who", status=401),
+    "restricted": OrganizationRestrictedError("400 restricted", status=400),
+    "400": RequestRefusedError("400 no", status=400),
+    "404": ModelGoneError("404 gone", status=404),
+}
+
+
+class Course:
+    """A broker with one key, and calls of it that are told in lines: the moment, what becomes of which email, and how."""
+
+    def __init__(self, desk: Desk, *, tier: str = "", keys: str = "main@org_1=gsk_main_aaaa_0001") -> None:
+        self.desk, self.begins, self.grants = desk, desk.now, dict[str, Grant]()
+        self.broker = Broker(
+            desk.store(keys), MODEL, clock=lambda: desk.now, rng=Late(1), max_completion_tokens=100, tier=tier
+        )
+
+    def told(self, line: str) -> str:
+        """Do what a line says and return what follows, with notices."""
+        at, verb, email, *words = line.split(maxsplit=3)
+        self.desk.now = self.begins + float(at)
+        said = getattr(self, verb)(email, *words)
+        notices = [*self.broker._notices]
+        self.broker._notices.clear()
+        return " | ".join([said, *notices])
+
+    def asks(self, email: str, chars: str = "2000") -> str:
+        found = self.broker.next([Candidate(int(email), int(chars), self.desk.now)])
+        if isinstance(found, Grant):
+            self.grants[email] = found
+            return f"asked with {found.alias}, {self.broker.in_flight} out"
+        if isinstance(found, Wait):
+            return f"{'' if found.until_at is None else f'{found.until_at - self.desk.now:.3f} s '}{found.reason}"
+        return f"{type(found).__name__}: {found.reason}"
+
+    def answers(self, email: str, prompt: str = "600") -> str:
+        self.broker.answered(self.grants.pop(email), Usage(int(prompt), 20), {}, 1.0)
+        return f"{self.broker.in_flight} out"
+
+    def fails(self, email: str, error: str, latency_s: float = 1.0) -> str:
+        told = self.broker.failed(self.grants.pop(email), ERRORS[error], latency_s)
+        marks = [name for name in ("counts_against_email", "retry_elsewhere", "key_out", "full") if getattr(told, name)]
+        wait = [] if told.wait_s is None else [f"{told.limit} {told.wait_s:.3f} s".strip()]
+        return ", ".join([told.message, *wait, *marks])
+
+    def fails_at_once(self, email: str, error: str) -> str:
+        return self.fails(email, error, 0.49)
+
+    def fails_with_a_spare_key(self, email: str, error: str) -> str:
+        told = self.broker.failed(self.grants.pop(email), ERRORS[error], 1.0, spare_key=True)
+        return (
+            f"{told.message}, counts {told.counts_against_email}, elsewhere {told.retry_elsewhere}, out {told.key_out}"
+        )
+
+    def levels(self, _email: str) -> str:
+        return " ".join(f"{each.dimension} {each.available:.0f}" for each in self.broker.windows())
+
+    def key(self, _email: str) -> str:
+        (key,) = self.broker.statuses()
+        return f"{key.state} {key.cooldown_s:.3f} s {key.reason}".strip()
+
+
+@pytest.mark.parametrize(
+    ("course", "waits"),
+    [
+        ("rrrrrrrrr", "1 2 4 8 16 32 60 60 60"),
+        ("rrrr a rrrrrrrr aa rrr a rrrrrr aaa rrrrr", "1 2 4 8 | 1 2 4 4 4 8 8 8 | 1 2 4 | 1 2 2 2 4 4 | 1 2 4 8 16"),
+        ("rr a rr a rrrrr", "1 2 | 1 1 | 0.5 0.5 0.5 1 1"),
+        ("rrr a rr a r a r a r a rr", "1 2 4 | 1 2 | 1 | 0.5 | 0.5 | 0.5 0.5"),
+    ],
+)
+def test_untold_waits_after_each_refusal(desk: Desk, course: str, waits: str) -> None:
+    """They double; an answer or two halve the longest, three in vain double it, three answers bring the usual one back."""
+    calls, found, number = Course(desk), [], 0
+    for fates in course.split():
+        told = []
+        for fate in fates:
+            calls.told(f"{number} asks 1")
+            number += 100
+            if fate == "a":
+                calls.answers("1")
+            else:
+                told.append(calls.broker.failed(calls.grants.pop("1"), ERRORS["429"], 1.0).wait_s or 0.0)
+        found += [" ".join(f"{wait_s / 1.2:g}" for wait_s in told)] if told else []
+    assert " | ".join(found) == waits
+
+
+COURSES: dict[str, list[tuple[str, str]]] = {
+    "waits that are not told": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:01, 1.200 s, retry_elsewhere"),
+        ("0 asks 2", "1.224 s org_1 waits for a limit that it did not name (“slow down”)"),
+        ("1.2 asks 2", "asked with main, 1 out"),
+        ("2 fails 2 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:02, 2.400 s, retry_elsewhere"),
+        ("4.5 asks 3", "asked with main, 1 out"),
+        ("5 fails 3 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:05, 4.800 s, retry_elsewhere"),
+        ("9.9 asks 4", "asked with main, 1 out"),
+        ("10 fails 4 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:10, 9.600 s, retry_elsewhere | org_1 waits 00:10 for a limit that it did not name (“slow down”)"),
+    ],
+    "refusals of one crowd": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 answers 1", "0 out"),
+        ("0 asks 2", "asked with main, 1 out"),
+        ("0 fails 2 RPD 2 h", "org_1 is out of requests per day: it waits 2:00:00, RPD 7200.000 s, retry_elsewhere | main belongs to org_1 | org_1 waits 2:00:00 for requests per day"),
+        ("7561 asks 2", "asked with main, 1 out"),
+        ("7561 answers 2", "0 out"),
+        ("7562 asks 3", "asked with main, 1 out"),
+        ("7562 asks 4", "asked with main, 2 out"),
+        ("7562 answers 3", "1 out"),
+        ("7562 asks 5", "asked with main, 2 out"),
+        ("7563 fails 4 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:01, 1.200 s, retry_elsewhere"),
+        ("7563 fails 5 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:01, 1.200 s, retry_elsewhere"),
+        ("7570 asks 7", "asked with main, 1 out"),
+        ("7570 fails 7 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:02, 2.400 s, retry_elsewhere"),
+    ],
+    "waits that are told": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 429 0 s", "org_1 is out of a limit that it did not name: it waits 00:00, 0.000 s, retry_elsewhere"),
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 429 0 s", "org_1 is out of a limit that it did not name: it waits 00:02, 2.400 s, retry_elsewhere"),
+        ("0 asks 1", "2.448 s org_1 waits for a limit that it did not name"),
+        ("3 asks 1", "asked with main, 1 out"),
+        ("3 fails 1 429 0.05 s", "org_1 is out of a limit that it did not name: it waits 00:00, 0.200 s, retry_elsewhere"),
+        ("4 asks 1", "asked with main, 1 out"),
+        ("4 answers 1", "0 out"),
+        ("4 asks 1", "asked with main, 1 out"),
+        ("4 fails 1 429 0.05 s", "org_1 is out of a limit that it did not name: it waits 00:00, 0.050 s, retry_elsewhere"),
+        ("5 asks 1", "asked with main, 1 out"),
+        ("5 fails 1 429 10 s", "org_1 is out of a limit that it did not name: it waits 00:20, 20.000 s, retry_elsewhere | org_1 waits 00:20 for a limit that it did not name"),
+        ("24 asks 1", "1.020 s org_1 waits for a limit that it did not name"),
+        ("25 asks 1", "asked with main, 1 out"),
+        ("25 fails 1 429 10 s", "org_1 is out of a limit that it did not name: it waits 00:40, 40.000 s, retry_elsewhere | org_1 waits 00:40 for a limit that it did not name"),
+        ("66 asks 1", "asked with main, 1 out"),
+        ("66 fails 1 429 10 s", "org_1 is out of a limit that it did not name: it waits 01:20, 80.000 s, retry_elsewhere | org_1 waits 01:20 for a limit that it did not name"),
+        ("150 asks 1", "asked with main, 1 out"),
+        ("150 fails 1 429 10 s", "org_1 is out of a limit that it did not name: it waits 01:20, 80.000 s, retry_elsewhere | org_1 waits 01:20 for a limit that it did not name"),
+        ("240 asks 1", "asked with main, 1 out"),
+        ("240 fails 1 429 2 days", "org_1 is out of a limit that it did not name: it waits 24:00:00, 86400.000 s, retry_elsewhere | org_1 waits 24:00:00 for a limit that it did not name"),
+        ("100000 key -", "ready 0.000 s"),
+    ],
+    "waits of a window": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 TPM 3 s", "org_1 is out of tokens per minute: it waits 00:03, TPM 3.000 s, retry_elsewhere | main belongs to org_1"),
+        ("0 key -", "cooling 3.000 s waits for tokens per minute"),
+        ("2 asks 1", "9.537 s org_1 waits for tokens per minute"),
+        ("20 asks 1", "asked with main, 1 out"),
+        ("20 fails 1 TPM 3 s, header 40 s", "org_1 is out of tokens per minute: it waits 01:03, TPM 63.000 s, retry_elsewhere | org_1 waits 01:03 for tokens per minute"),
+        ("120 asks 1", "asked with main, 1 out"),
+        ("121 answers 1", "0 out"),
+        ("121 asks 1", "asked with main, 1 out"),
+        ("121 fails 1 TPM 90 s", "org_1 is out of tokens per minute: it waits 01:03, TPM 63.000 s, retry_elsewhere | org_1 waits 01:03 for tokens per minute"),
+        ("121 key -", "cooling 63.000 s waits for tokens per minute"),
+        ("200 asks 1", "asked with main, 1 out"),
+        ("200 answers 1", "0 out"),
+        ("200 asks 1", "asked with main, 1 out"),
+        ("200 fails 1 RPD 2 h", "org_1 is out of requests per day: it waits 2:00:00, RPD 7200.000 s, retry_elsewhere | org_1 waits 2:00:00 for requests per day"),
+        ("200 key -", "benched 7200.000 s waits for requests per day"),
+    ],
+    "too large": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("1 fails 1 TPM too large", "this text is larger than org_1 takes at once (429: Rate limit reached for model `m` in organization `org_1` on tokens per minute (TPM): Limit 6000, Used 0, Requested 6001. Please try again in 1s.), counts_against_email | main belongs to org_1"),
+        ("1 asks 1", "Never: about 750 tokens are more than any organization's quota takes at once"),
+        ("1 asks 2", "asked with main, 1 out"),
+        ("1 fails 2 TPM just not too large", "org_1 is out of tokens per minute: it waits 00:01, TPM 1.000 s, retry_elsewhere"),
+        ("70 asks 3", "asked with main, 1 out"),
+        ("71 fails 3 413", "this text is larger than org_1 takes at once (413: too large), counts_against_email"),
+        ("71 asks 4", "asked with main, 1 out"),
+        ("72 answers 4", "0 out"),
+        ("72 levels -", "TPM 5480"),
+    ],
+    "a limit that a larger call passed": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("1 answers 1 612", "0 out"),
+        ("1 asks 2", "asked with main, 1 out"),
+        ("1 fails 2 413 limit 600", "org_1 told a limit that larger calls passed (413: on tokens per minute (TPM): Limit 600, Requested 700.): asked once more, retry_elsewhere"),
+        ("1 asks 2", "asked with main, 1 out"),
+        ("1 fails 2 413 limit 500", "this text is larger than org_1 takes at once (413: on tokens per minute (TPM): Limit 500, Requested 700.), counts_against_email"),
+        ("1 asks 2", "Never: about 713 tokens are more than any organization's quota takes at once"),
+        ("1 asks 3", "asked with main, 1 out"),
+        ("1 answers 3 612", "0 out"),
+        ("1 asks 4", "asked with main, 1 out"),
+        ("1 fails 4 413 limit 500", "org_1 told a limit that larger calls passed (413: on tokens per minute (TPM): Limit 500, Requested 700.): asked once more, retry_elsewhere"),
+        ("1 asks 4", "asked with main, 1 out"),
+        ("1 answers 4", "0 out"),
+        ("1 asks 5", "asked with main, 1 out"),
+        ("1 fails 5 413", "this text is larger than org_1 takes at once (413: too large), counts_against_email"),
+    ],
+    "errors and rests of an email": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("1 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("1.7 asks 1", "0.050 s everything in the queue rests after an error"),
+        ("1.75 asks 1", "asked with main, 1 out"),
+        ("2 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("3.4 asks 1", "0.100 s everything in the queue rests after an error"),
+        ("3.5 asks 1", "asked with main, 1 out"),
+        ("4 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("6.9 asks 1", "0.100 s everything in the queue rests after an error"),
+        ("7 asks 1", "asked with main, 1 out"),
+        ("8 answers 1", "0 out"),
+        ("8 asks 1", "asked with main, 1 out"),
+        ("9 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("9.7 asks 1", "0.050 s everything in the queue rests after an error"),
+        ("9.8 asks 1", "asked with main, 1 out"),
+        ("10 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("12 asks 1", "asked with main, 1 out"),
+        ("12 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("16 asks 1", "asked with main, 1 out"),
+        ("16 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("30 asks 1", "asked with main, 1 out"),
+        ("30 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("50 asks 1", "asked with main, 1 out"),
+        ("50 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("80 asks 1", "asked with main, 1 out"),
+        ("80 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("150 asks 1", "asked with main, 1 out"),
+        ("150 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("239 asks 1", "1.000 s everything in the queue rests after an error"),
+        ("240 asks 1", "asked with main, 1 out"),
+        ("0 asks 1", "asked with main, 2 out"),
+    ],
+    "an outage": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 answers 1", "0 out"),
+        ("0 asks 1", "asked with main, 1 out"),
+        ("1 fails 1 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("1 asks 2", "asked with main, 1 out"),
+        ("2 fails 2 broken", "reset, counts_against_email, retry_elsewhere"),
+        ("2 asks 3", "asked with main, 1 out"),
+        ("3 fails 3 time-out", "no answer, retry_elsewhere | org_1 fails again and again (no answer): it is tried again, one call at a time"),
+        ("3 key -", "benched 1.200 s tried again after errors: no answer"),
+        ("3 asks 4", "1.224 s org_1 is tried again after errors: no answer"),
+        ("4.1 asks 4", "0.102 s org_1 is tried again after errors: no answer"),
+        ("4.2 asks 4", "asked with main, 1 out"),
+        ("4.2 asks 5", "org_1 is tried again after errors: no answer"),
+        ("5 fails 4 498", "498 full, retry_elsewhere"),
+        ("7.3 asks 5", "0.102 s org_1 is tried again after errors: 498 full"),
+        ("7.4 asks 5", "asked with main, 1 out"),
+        ("8 fails 5 429", "org_1 is out of a limit that it did not name (“slow down”): it waits 00:01, 1.200 s, retry_elsewhere | org_1 answers again"),
+        ("8 asks 6", "1.224 s org_1 waits for a limit that it did not name (“slow down”)"),
+        ("60 asks 6", "asked with main, 1 out"),
+        ("60 fails 6 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("62 asks 7", "asked with main, 1 out"),
+        ("62 fails 7 503 30 s", "503, counts_against_email, retry_elsewhere"),
+        ("62 asks 8", "30.250 s org_1 waits as the server stated, after an error (“busy”)"),
+        ("92 asks 8", "asked with main, 1 out"),
+        ("92 answers 8", "0 out"),
+        ("92 key -", "ready 0.000 s"),
+    ],
+    "waits of an overloaded server": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 503 0.04 s", "503, counts_against_email, retry_elsewhere"),
+        ("0 asks 2", "asked with main, 1 out"),
+        ("0 answers 2", "0 out"),
+        ("0 asks 3", "asked with main, 1 out"),
+        ("0 fails 3 503 0.05 s", "503, counts_against_email, retry_elsewhere"),
+        ("0 asks 4", "0.051 s org_1 waits as the server stated, after an error"),
+        ("1 asks 4", "asked with main, 1 out"),
+        ("1 answers 4", "0 out"),
+        ("1 asks 5", "asked with main, 1 out"),
+        ("1 fails 5 503 1 h", "503, counts_against_email, retry_elsewhere"),
+        ("2 asks 6", "599.250 s org_1 waits as the server stated, after an error"),
+        ("2 key -", "cooling 599.000 s waits as the server stated, after an error"),
+    ],
+    "what the server has counted": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 answers 1", "0 out"),
+        ("0 asks 2", "asked with main, 1 out"),
+        ("0 fails 2 TPM 3 s", "org_1 is out of tokens per minute: it waits 00:03, TPM 3.000 s, retry_elsewhere | main belongs to org_1"),
+        ("60 asks 1", "asked with main, 1 out"),
+        ("60 answers 1", "0 out"),
+        ("60 levels -", "TPM 5380"),
+        ("60 asks 1", "asked with main, 1 out"),
+        ("60 fails 1 time-out", "no answer, counts_against_email, retry_elsewhere"),
+        ("60 levels -", "TPM 4741"),
+        ("70 asks 2", "asked with main, 1 out"),
+        ("70 fails 2 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("70 levels -", "TPM 5741"),
+        ("70 asks 3", "asked with main, 1 out"),
+        ("70 answers 3", "0 out"),
+        ("70 asks 3", "asked with main, 1 out"),
+        ("70 fails 3 broken", "reset, counts_against_email, retry_elsewhere"),
+        ("70 levels -", "TPM 4486"),
+        ("71 asks 4", "asked with main, 1 out"),
+        ("71 answers 4", "0 out"),
+        ("71 asks 4", "asked with main, 1 out"),
+        ("71 levels -", "TPM 3266"),
+        ("71 fails_at_once 4 broken", "reset, counts_against_email, retry_elsewhere"),
+        ("71 levels -", "TPM 3966"),
+        ("72 asks 5", "asked with main, 1 out"),
+        ("72 fails 5 broken", "reset, counts_against_email, retry_elsewhere"),
+        ("72 levels -", "TPM 4066"),
+        ("73 asks 6", "asked with main, 1 out"),
+        ("73 answers 6", "0 out"),
+        ("74 asks 7", "asked with main, 1 out"),
+        ("74 fails 7 400", "400 no, counts_against_email"),
+        ("74 levels -", "TPM 3646"),
+        ("75 asks 8", "asked with main, 1 out"),
+        ("75 fails 8 404", "404 gone"),
+        ("75 levels -", "TPM 3746"),
+    ],
+    "keys": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails_with_a_spare_key 1 401", "401 who, counts True, elsewhere True, out False"),
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 401", "main is out: the server refuses it. It was revoked or mistyped; add another or mend it, key_out | main is out: refused by the server (401 who)"),
+        ("0 asks 1", "NoKeys: no key can be used (main …0001: refused by the server (401 who)): enable one, or add another"),
+        ("0 key -", "invalid 0.000 s refused by the server (401 who)"),
+    ],
+    "organizations": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 restricted", "org_1 is restricted: every key of it is out. Write to the provider's support, key_out | main is out: its organization is restricted (400 restricted)"),
+        ("0 asks 1", "NoKeys: no key can be used (main …0001: its organization is restricted (400 restricted)): enable one, or add another"),
+        ("0 key -", "invalid 0.000 s its organization is restricted (400 restricted)"),
+    ],
+    "flex is full": [
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 498", "498 full, retry_elsewhere, full"),
+        ("0 asks 1", "asked with main, 1 out"),
+        ("0 fails 1 498", "498 full, retry_elsewhere, full"),
+        ("0 asks 2", "asked with main, 1 out"),
+        ("0 fails 2 498", "498 full, retry_elsewhere, full"),
+        ("0 asks 3", "asked with main, 1 out"),
+        ("0 fails 3 498", "498 full, retry_elsewhere, full"),
+        ("0 asks 4", "asked with main, 1 out"),
+        ("0 fails 4 500", "500 broken, counts_against_email, retry_elsewhere"),
+        ("0 asks 4", "0.750 s everything in the queue rests after an error"),
+        ("0 key -", "ready 0.000 s"),
+    ],
+}  # fmt: skip
+"""By name: what happens, and what follows."""
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_what_follows_from_each_failure(desk: Desk, name: str) -> None:
+    """Message, wait and marks of each consequence with its notices, and what may be asked at which moment."""
+    course = Course(desk, tier="flex" if name.startswith("flex") else "")
+    found = [(line, course.told(line)) for line, _ in COURSES[name]]
+    assert found == COURSES[name]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from core.model import Dimension
@@ -193,3 +196,329 @@ def test_what_others_spend_is_taken_in_by_a_quarter(missing: float, drift: float
     target.refill(NOW + 60)
     target.shown(LIMIT - missing, LIMIT - missing, LIMIT - missing, LIMIT)
     assert target.drift == pytest.approx(drift, rel=1e-3)
+
+
+def _agreed(target: Bucket, given: list[float]) -> None:
+    level = Level(given[0], given[1], NOW, "headers", NOW + 7, speed=given[2], drift=given[3], caution=given[4])
+    target.adopt(level, NOW + given[5])
+
+
+VERBS: dict[str, Callable[[Bucket, list[float]], object]] = {
+    "at": lambda target, given: target.refill(NOW + given[0]),
+    "take": lambda target, given: target.take(given[0]),
+    "shown": lambda target, given: target.shown(*given),
+    "refused": lambda target, given: target.refused(given[0], given[1], *(NOW + each for each in given[2:])),
+    "admitted": lambda target, given: target.admitted(),
+    "429": lambda target, given: target.limit_stated(given[0], "429"),
+    "operator": lambda target, given: target.limit_stated(given[0], "operator"),
+    "limit": lambda target, given: "yes" if target.limit_shown(given[0]) else "no",
+    "faster": lambda target, given: target.rate_implied(given[0] * target.limit / target.dimension.period_s),
+    "doubt": lambda target, given: target.doubt(),
+    "wait": lambda target, given: f"{target.wait_s(*given):.3f} s",
+    "agreed": _agreed,
+}
+
+
+def told(target: Bucket, line: str) -> str:
+    """Do what a line says, so many times, and return what is known then."""
+    times, verb, *words = line.split() if line.split(maxsplit=1)[0].endswith("x") else ["1x", *line.split()]
+    answers = [VERBS[verb](target, [float(word) for word in words]) for _ in range(int(times[:-1]))]
+    answer = " ".join(sorted({str(each) for each in answers if each is not None}))
+    numbers = (target.level, target.own, target.drift, target.caution, target.unshared)
+    marks = [
+        f"x{target.speed:g}" if target.speed != 1.0 else "",
+        f"of {target.limit:g}" if target.limit != 6_000 else "",
+        "certain" if target.is_certain else "",
+        "" if target.believes_headers(target.as_of) else "deaf",
+        "down" if target.corrected_down else "",
+        "up" if target.corrected_up else "",
+        answer,
+    ]
+    return " ".join(filter(None, [*(f"{round(each, 2):g}" for each in numbers), *marks]))
+
+
+STORIES: dict[str, tuple[str, str, float, list[tuple[str, str]]]] = {
+    "spending and corrections": ("TPM", "headers", 6000, [
+        ("take 6500", "-500 -500 0 0 6500"),
+        ("at 10", "500 500 0 0 6500"),
+        ("at 5", "500 500 0 0 6500"),
+        ("take -600", "1100 1100 0 0 5900"),
+        ("at 100", "6000 6000 0 0 5900"),
+        ("take 1000", "5000 5000 0 0 6900"),
+        ("shown 4000 4000 4001 6000", "4001 5000 0 0 6900 down"),
+        ("at 105", "4501 5500 0 0 6900 down"),
+        ("shown 4000 4000 4001 6000", "4001 5500 0 0 6900 down"),
+        ("at 106", "4101 5600 0 0 6900 down"),
+        ("shown 4000 4000 4500 6000", "4101 5600 20.83 0 6900 down"),
+        ("at 112", "4576 6000 20.69 0 6900 down"),
+        ("shown 4000 4000 4300 6000", "4300 6000 32.19 0 6900 down"),
+        ("at 712", "6000 6000 16.09 0 6900 down"),
+        ("at 1312", "6000 6000 8.05 0 6900 down"),
+        ("wait 6000 0 0", "6000 6000 8.05 0 6900 down 0.000 s"),
+        ("take 5000", "1000 1000 8.05 0 11900 down"),
+        ("wait 6000 0 0", "1000 1000 8.05 0 11900 down 54.376 s"),
+        ("shown 3000 3000 3000 6000", "3000 1000 7.63 0 11900 down up"),
+        ("at 1313", "3092.37 1100 7.62 0 11900 down up"),
+        ("wait 2000 0 2000", "3092.37 1100 7.62 0 11900 down up 0.000 s"),
+        ("wait 4000 100 2000", "3092.37 1100 7.62 0 11900 down up 10.908 s"),
+        ("wait 7000 0 7000", "3092.37 1100 7.62 0 11900 down up 31.475 s"),
+    ]),
+    "refusals": ("TPM", "429", 6000, [
+        ("refused 1000 1000 -1", "1000 1000 0 0 0 down"),
+        ("refused 500 500 -1", "500 500 0 0 0 down"),
+        ("refused 400 400 0", "400 400 0 50 0 down"),
+        ("wait 400 0 400", "400 400 0 50 0 down 0.500 s"),
+        ("wait 300 0 300", "400 400 0 50 0 down 0.000 s"),
+        ("refused 0 0 0", "0 0 0 200 0 down"),
+        ("at 30", "3000 3000 0 200 0 down"),
+        ("refused 0 0 30", "0 0 33.33 1500 0 down"),
+        ("at 60", "2000 3000 32.2 1500 0 down"),
+        ("refused 0 0 60", "0 0 48.86 2250 0 down"),
+        ("at 90", "1534.06 3000 47.2 2250 0 down"),
+        ("refused 0 0 90", "0 0 50 3000 0 down"),
+        ("at 120", "1500 3000 48.3 3000 0 down"),
+        ("refused 0 0 120", "0 0 50 3000 0 down"),
+        ("admitted", "0 0 50 2997 0 down"),
+        ("wait 6001 0 6001", "0 0 50 2997 0 down 120.000 s"),
+        ("wait 6000 0 6000", "0 0 50 2997 0 down 120.000 s"),
+        ("999x admitted", "0 0 50 1103.09 0 down"),
+    ]),
+    "refusals of a day": ("TPD", "headers", 6000, [
+        ("refused 1000 1000", "1000 1000 0 120 0 down"),
+        ("at 8640", "1600 1600 0 120 0 down"),
+        ("refused 0 0", "0 0 0.03 120 0 down"),
+        ("wait 600 0 600", "0 0 0.03 120 0 down 20736.000 s"),
+        ("at 17279", "299.97 599.93 0.02 120 0 down"),
+        ("refused 0 0", "0 0 0.02 120 0 down"),
+        ("at 43200", "1283.1 1800.07 0 120 0 down"),
+        ("shown 0 0 1 6000", "1 1800.07 0.02 120 0 down"),
+        ("at 51839", "469.42 2400 0.01 120 0 down"),
+        ("shown 0 0 1 6000", "1 2400 0.01 120 0 down"),
+        ("at 51840", "1.06 2400.07 0.01 120 0 down"),
+        ("shown 0 0 1 6000", "1 2400.07 0.02 120 0 down"),
+        ("at 62640", "510.17 3150.07 0.01 120 0 down"),
+        ("at 73440", "1139.76 3900.07 0.01 120 0 down"),
+    ]),
+    "a refusal leaves more than was counted": ("RPM", "429", 100, [
+        ("refused 500 400", "500 500 0 0 0 up"),
+        ("at 1", "600 600 0 0 0 up"),
+        ("refused 900 1200", "900 900 0 0 0 up"),
+        ("refused 0 2000", "900 900 0 0 0 up"),
+        ("take 100", "800 800 0 0 100 up"),
+        ("at 4", "1100 1100 0 0 100 up"),
+        ("refused 800 900", "900 900 0 100 100 down up"),
+    ]),
+    "headers that leave out their own call": ("TPM", "headers", 100, [
+        ("refused 50 80", "80 80 0 10 0 down"),
+        ("shown 6000 6000 6000 5400", "6000 80 0 10 0 down up"),
+        ("shown 6000 6000 6000 5400", "6000 80 0 10 0 down up"),
+        ("at 20", "6000 2080 0 10 0 down up"),
+        ("refused 100 100", "100 100 0 2950 0 down up"),
+        ("2x shown 6000 6000 6000 5400", "6000 100 0 2950 0 down up"),
+        ("at 39", "6000 2000 0 2950 0 down up"),
+        ("refused 100 100", "100 100 0 0 0 deaf down up"),
+        ("shown 6000 6000 6000 5400", "100 100 0 0 0 deaf down up"),
+        ("at 3638", "6000 6000 0 0 0 deaf down up"),
+        ("shown 1000 1000 1000 6000", "6000 6000 0 0 0 deaf down up"),
+        ("at 3639", "6000 6000 0 0 0 down up"),
+        ("take 5000", "1000 1000 0 0 5000 down up"),
+        ("shown 700 700 700 6000", "700 1000 0.02 0 5000 down up"),
+        ("admitted", "700 1000 0.02 0 5000 down up"),
+    ]),
+    "one header that could not be": ("TPM", "headers", 100, [
+        ("shown 6000 6000 6000 6000", "6000 100 0 0 0 up"),
+        ("refused 100 100", "100 100 0 2950 0 down up"),
+        ("shown 6000 6000 6000 5999", "6000 100 0 2950 0 down up"),
+        ("refused 100 100", "100 100 0 3000 0 down up"),
+        ("at 1", "200 200 0 3000 0 down up"),
+        ("shown 6000 6000 6000 5999", "6000 200 0 3000 0 down up"),
+        ("shown 5000 5000 5000 5999", "5000 200 0 3000 0 down up"),
+        ("shown 6000 6000 6000 5999", "6000 200 0 3000 0 down up"),
+        ("refused 5400 5400", "5400 5400 0 3000 0 down up"),
+        ("refused 100 100", "100 100 0 0 0 deaf down up"),
+        ("at 10", "1000 1000 0 0 0 deaf down up"),
+        ("2x shown 5000 5000 5000 4999", "1000 1000 0 0 0 deaf down up"),
+        ("refused 4500 4500", "4500 4500 50 0 0 deaf down up"),
+        ("refused 4399 4399", "4399 4399 50 50.5 0 deaf down up"),
+        ("shown 6000 6000 6000 6000", "4399 4399 50 50.5 0 deaf down up"),
+    ]),
+    "three refusals that contradict within the hour": ("TPM", "headers", 100, [
+        ("shown 900 900 900 6000", "900 100 0 0 0 up"),
+        ("refused 100 100", "100 100 0 400 0 down up"),
+        ("at 1800", "6000 6000 0 400 0 down up"),
+        ("take 5900", "100 100 0 400 5900 down up"),
+        ("shown 5900 5900 5900 6000", "5900 100 0 400 5900 down up"),
+        ("refused 100 100", "100 100 0 2900 5900 down up"),
+        ("at 3599", "6000 6000 0 2900 5900 down up"),
+        ("take 5900", "100 100 0 2900 11800 down up"),
+        ("shown 701 701 701 6000", "701 100 0.72 2900 11800 down up"),
+        ("refused 100 100", "100 100 0 0 11800 deaf down up"),
+    ]),
+    "three that take longer": ("TPM", "headers", 100, [
+        ("shown 900 900 900 6000", "900 100 0 0 0 up"),
+        ("refused 100 100", "100 100 0 400 0 down up"),
+        ("at 1800", "6000 6000 0 400 0 down up"),
+        ("take 5900", "100 100 0 400 5900 down up"),
+        ("shown 5900 5900 5900 6000", "5900 100 0 400 5900 down up"),
+        ("refused 100 100", "100 100 0 2900 5900 down up"),
+        ("at 3600", "6000 6000 0 2900 5900 down up"),
+        ("take 5900", "100 100 0 2900 11800 down up"),
+        ("shown 701 701 701 6000", "701 100 0.72 2900 11800 down up"),
+        ("refused 100 100", "100 100 0.72 3000 11800 down up"),
+        ("take 50", "50 50 0.72 3000 11850 down up"),
+        ("shown 650 650 650 6000", "650 50 0.72 3000 11850 down up"),
+        ("refused 50 50", "50 50 0.72 3000 11850 down up"),
+        ("take 40", "10 10 0.72 3000 11890 down up"),
+        ("shown 651 651 651 6000", "651 10 0.72 3000 11890 down up"),
+        ("refused 50 50", "50 50 0 0 11890 deaf down up"),
+    ]),
+    "replies that show nothing left": ("TPM", "headers", 3000, [
+        ("4x shown 0 0 0 6000", "0 3000 0 0 0 down"),
+        ("shown 1 1 1 6000", "1 3000 0 0 0 down up"),
+        ("4x shown 0.5 0 0 6000", "0 3000 0 0 0 down up"),
+        ("at 30", "3000 6000 0 0 0 down up"),
+        ("take 10", "2990 5990 0 0 10 down up"),
+        ("shown 0.5 0 0 6000", "5990 5990 0 0 10 deaf down up"),
+        ("shown 6000 6000 6000 6000", "5990 5990 0 0 10 deaf down up"),
+        ("at 3629", "6000 6000 0 0 10 deaf down up"),
+        ("shown 6000 6000 6000 6000", "6000 6000 0 0 10 deaf down up"),
+        ("at 3630", "6000 6000 0 0 10 down up"),
+        ("shown 0 0 0 6000", "0 6000 0.41 0 10 down up"),
+    ]),
+    "limits that are stated": ("TPM", "headers", 4000, [
+        ("take 1000", "3000 3000 0 0 1000"),
+        ("limit 6000", "3000 3000 0 0 1000 yes"),
+        ("2x limit 9000", "3000 3000 0 0 1000 no"),
+        ("limit 6000", "3000 3000 0 0 1000 yes"),
+        ("2x limit 9000", "3000 3000 0 0 1000 no"),
+        ("2x limit 3000", "3000 3000 0 0 1000 no"),
+        ("limit 3000", "0 0 0 0 1000 of 3000 down up yes"),
+        ("429 9000", "6000 6000 0 0 1000 of 9000 down up"),
+        ("admitted", "6000 6000 0 0 1000 of 9000 certain down up"),
+        ("49x limit 6000", "6000 6000 0 0 1000 of 9000 certain down up no"),
+        ("limit 6000", "3000 3000 0 0 1000 down up yes"),
+        ("429 6000", "3000 3000 0 0 1000 down up"),
+        ("admitted", "3000 3000 0 0 1000 certain down up"),
+        ("doubt", "3000 3000 0 0 1000 down up"),
+        ("operator 6000", "3000 3000 0 0 1000 certain down up"),
+        ("429 3000", "0 0 0 0 1000 of 3000 down up"),
+        ("admitted", "0 0 0 0 1000 of 3000 certain down up"),
+        ("at 3600", "3000 3000 0 0 1000 of 3000 certain down up"),
+        ("at 3601", "3000 3000 0 0 1000 of 3000 down up"),
+        ("429 3000", "3000 3000 0 0 1000 of 3000 certain down up"),
+        ("operator 1000", "1000 1000 0 0 1000 of 1000 certain down up"),
+        ("take 500", "500 500 0 0 1500 of 1000 certain down up"),
+        ("operator 6000", "5500 5500 0 0 1500 certain down up"),
+    ]),
+    "a limit that falls below what is used": ("TPM", "headers", 1000, [
+        ("429 3000", "-2000 -2000 0 0 0 of 3000 down up"),
+        ("operator 9000", "4000 4000 0 0 0 of 9000 certain down up"),
+        ("shown 0 0 0 9000", "0 4000 0 0 0 of 9000 certain down up"),
+        ("at 6", "900 4900 0 0 0 of 9000 certain down up"),
+        ("shown 0 0 0 9000", "0 4900 37.5 0 0 of 9000 certain down up"),
+        ("operator 2000", "-7000 -2100 16.67 0 0 of 2000 certain down up"),
+    ]),
+    "waits that say it refills faster": ("TPM", "429", 0, [
+        ("faster 1.4", "0 0 0 0 0"),
+        ("faster 2.9", "0 0 0 0 0"),
+        ("faster 1.6", "0 0 0 0 0"),
+        ("faster 1.6", "0 0 0 0 0"),
+        ("faster 1.5", "0 0 0 0 0"),
+        ("at 1", "100 100 0 0 0"),
+        ("faster 3", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 10", "100 100 0 0 0"),
+        ("faster 1.56", "100 100 0 0 0 x1.56 down up"),
+        ("faster 10", "100 100 0 0 0 x1.56 down up"),
+    ]),
+    "surely faster": ("TPM", "429", 0, [
+        ("faster 3", "0 0 0 0 0 x3 down up"),
+        ("at 1", "300 300 0 0 0 x3 down up"),
+        ("at 3", "900 900 0 0 0 x3 down up"),
+        ("faster 60", "900 900 0 0 0 x3 down up"),
+        ("at 4", "1200 1200 0 0 0 x3 down up"),
+        ("refused 0 0 4", "0 0 0 600 0 x3 down up"),
+        ("at 8", "1200 1200 0 600 0 x3 down up"),
+        ("faster 2.86", "1200 1200 0 600 0 x3 down up"),
+        ("at 9", "1500 1500 0 600 0 x3 down up"),
+    ]),
+    "speed that refusals belie": ("TPM", "429", 0, [
+        ("faster 10", "0 0 0 0 0 x10 down up"),
+        ("refused 0 0", "0 0 0 0 0 x10 down up"),
+        ("at 2", "2000 2000 0 0 0 x10 down up"),
+        ("refused 1000 1000", "1000 1000 125 500 0 x10 down up"),
+        ("at 4", "2750 3000 122.14 500 0 x10 down up"),
+        ("refused 999 999", "999 999 341.02 875.5 0 x10 down up"),
+        ("at 6", "2316.96 2999 333.23 875.5 0 x10 down up"),
+        ("refused 0 0", "0 0 500 1313.25 0 x10 down up"),
+        ("at 8", "1000 2000 488.58 1313.25 0 x10 down up"),
+        ("refused 0 0", "0 0 500 1969.88 0 x10 down up"),
+        ("at 10", "1000 2000 488.58 1969.88 0 x10 down up"),
+        ("refused 0 0", "0 0 500 2954.81 0 x10 down up"),
+        ("faster 10", "0 0 500 2954.81 0 x10 down up"),
+        ("at 11", "500 1000 494.26 2954.81 0 x10 down up"),
+    ]),
+    "speed that is not belied": ("TPM", "429", 0, [
+        ("faster 10", "0 0 0 0 0 x10 down up"),
+        ("refused 0 0", "0 0 0 0 0 x10 down up"),
+        ("at 0.1", "100 100 0 0 0 x10 down up"),
+        ("refused 0 0", "0 0 0 50 0 x10 down up"),
+        ("at 0.2", "100 100 0 50 0 x10 down up"),
+        ("refused 0 0", "0 0 0 75 0 x10 down up"),
+        ("at 0.3", "100 100 0 75 0 x10 down up"),
+        ("refused 0 0", "0 0 0 112.5 0 x10 down up"),
+        ("at 2.3", "2000 2000 0 112.5 0 x10 down up"),
+        ("refused 1001 1001", "1001 1001 141.2 499.5 0 x10 down up"),
+        ("at 2.9", "1516.28 1601 140.22 499.5 0 x10 down up"),
+        ("at 4", "2462.04 2701 138.45 499.5 0 x10 down up"),
+        ("shown 0 0 0 6000", "0 2701 500 499.5 0 x10 down up"),
+        ("at 4.5", "250 3201 497.12 499.5 0 x10 down up"),
+        ("shown 0 0 0 6000", "0 3201 497.12 499.5 0 x10 down up"),
+        ("at 4.6", "50.29 3301 496.55 499.5 0 x10 down up"),
+        ("shown 0 0 0 6000", "0 3301 496.55 499.5 0 x10 down up"),
+        ("at 64.6", "6000 6000 248.27 499.5 0 x10 down up"),
+    ]),
+    "levels that workers agree on": ("TPM", "headers", 5000, [
+        ("take 100", "4900 4900 0 0 100"),
+        ("shown 4800 4800 4800 6000", "4800 4900 0 0 100 down"),
+        ("agreed 6000 4000 1 2 3 0", "4000 4100 2 3 0"),
+        ("agreed 6000 4500 1 2 3 10", "4500 4620 2 3 0"),
+        ("agreed 3000 4500 2 0 0 20", "3000 3000 0 0 0 x2 of 3000"),
+        ("at 25", "3000 3000 0 0 0 x2 of 3000"),
+        ("take 1000", "2000 2000 0 0 1000 x2 of 3000"),
+        ("agreed 3000 1500 3 0 0 25", "1500 1500 0 0 0 x3 of 3000"),
+        ("at 26", "1650 1650 0 0 0 x3 of 3000"),
+    ]),
+}  # fmt: skip
+"""By name: window, source of the limit of 6,000 units, units at first, and what is told, with what is known then."""
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_is_known_after_each_piece_of_evidence(name: str) -> None:
+    """Level, own counting, drift, caution, what is unshared; then speed, limit, certainty, belief and corrections."""
+    dimension, source, available, lines = STORIES[name]
+    target = Bucket(Dimension[dimension], Level(6_000.0, available, NOW, source, NOW))
+    found = [(line, told(target, line)) for line, _ in lines]
+    assert found == lines
+
+
+def test_an_hour_of_disbelief_ends_to_the_second_and_with_a_clock_that_goes_back() -> None:
+    """Headers are heard again an hour later, and where the clock says that they were not heard yet."""
+    target = bucket(available=100)
+    for _ in range(5):
+        target.shown(0, 0, 0, LIMIT)
+    moments = [-1, 0, 1, DISBELIEF_S - 1, DISBELIEF_S]
+    assert [target.believes_headers(NOW + after_s) for after_s in moments] == [True, False, False, False, True]
+
+
+def test_what_a_bucket_begins_with_is_what_it_keeps() -> None:
+    """All of a level survives; what is more than the limit does not."""
+    level = Level(6_000.0, 7_000.0, NOW, "429", NOW - 5, speed=2.0, drift=3.0, caution=4.0)
+    target = Bucket(Dimension.TPM, level)
+    assert target.kept() == replace(level, available=6_000.0)
+    assert (target.rate, target.own, target.shared_drift, target.shared_caution) == (200.0, 6_000.0, 3.0, 4.0)
+    assert (target.unshared, target.corrected_down, target.corrected_up) == (0.0, False, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from statistics import mean
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import Usage
-from core.quota.pacing.estimates import Estimator
+from core.quota.pacing.estimates import Estimate, Estimator
 
 MAX_COMPLETION = 256
 
@@ -131,3 +132,97 @@ def test_among_the_lengths_that_were_seen_little_is_added_for_doubt() -> None:
         estimator.learn(chars, Usage(300 + round(chars / 4), 40))
     middle = estimator.of(2_000)
     assert 0.03 * middle.prompt < middle.margin < 0.03 * middle.prompt + 2.0
+
+
+def numbers(estimate: Estimate) -> list[float]:
+    values = (estimate.prompt, estimate.reserved, estimate.margin, estimate.least, estimate.cost, estimate.completion)
+    return [round(each, 2) for each in values]
+
+
+@pytest.mark.parametrize(
+    ("chars", "texts", "most", "expected"),
+    [
+        (0, 1, None, [150, 406, 135, 271, 278, 128]),
+        (2_000, 3, 90, [650, 740, 585, 155, 1_034, 384]),
+        (4_000, 1, None, [1_150, 1_406, 1_035, 371, 1_278, 128]),
+        (100_000, 1, 0, [25_150, 25_150, 22_635, 2_515, 25_278, 128]),
+    ],
+)
+def test_what_is_guessed_before_any_report(chars: int, texts: int, most: int | None, expected: list[float]) -> None:
+    """150 tokens and 250 for 1,000 characters, a tenth of error and a fifth of doubt, each three times; half an answer."""
+    assert numbers(Estimator(MAX_COMPLETION).of(chars, texts, most)) == expected
+
+
+def test_what_each_report_teaches() -> None:
+    """Prompt, reservation, margin, least, cost and completion of a call with 2,000 characters after each report."""
+    estimator = Estimator(MAX_COMPLETION)
+    reports = [
+        ((2_000, 700, 30, 0, 1), [698.78, 954.78, 438.92, 515.85, 802.28, 103.5]),
+        ((2_000, 720, 40, 100, 1), [709.13, 965.13, 346.21, 598.92, 779.93, 90.8]),
+        ((4_000, 1_250, 20, 100, 1), [713.18, 969.18, 319.29, 616.55, 758.84, 79.0]),
+        ((1_000, 400, 60, 100, 2), [688.79, 944.79, 273.08, 628.86, 717.93, 72.0]),
+        ((3_000, 950, 60, 100, 1), [686.48, 942.48, 244.69, 647.79, 706.98, 70.5]),
+        ((2_000, 9_000, 50, 100, 1), [728.91, 984.91, 310.72, 618.63, 741.57, 68.22]),
+        ((2_000, 700, 50, 5_000, 1), [725.54, 981.54, 291.37, 570.17, 671.94, 66.4]),
+        ((2_000, 0, 50, 0, 1), [725.54, 981.54, 291.37, 570.17, 671.94, 66.4]),
+        ((0, 160, 10, -5, 1), [726.25, 982.25, 279.65, 593.5, 678.43, 61.27]),
+    ]
+    found = []
+    for (chars, prompt, completion, cached, texts), _ in reports:
+        estimator.learn(chars, Usage(prompt, completion, cached_tokens=cached), texts)
+        found.append(numbers(estimator.of(2_000)))
+    assert found == [expected for _, expected in reports]
+    assert estimator.seen == 8
+    kept = json.loads(estimator.state(1_500))
+    assert kept["sums"] == pytest.approx([0.00436961, 0.00200298, 0.00426982, 1.26443350, 1.53870873], rel=1e-5)
+    assert [kept[name] for name in ("error", "completion", "cached", "seen", "typical")] == pytest.approx(
+        [0.08742361, 61.2727273, 109.090909, 8, 840.547880], rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("reports", "chars", "expected"),
+    [
+        ([(1_000, 1)] * 300, 500, [1.0, 257.0, 0.63, 257.0, 21.0, 20.0]),
+        ([(0, 1), (1_000, 10_000)] * 90, 3_000, [12471.96, 12727.96, 19108.87, 257.0, 12492.06, 20.1]),
+        ([(0, 5_000), (10_000, 1_000)] * 90, 4_000, [4968.59, 5224.59, 6395.05, 257.0, 4988.69, 20.1]),
+        ([(2_000, 500), (2_000, 1_500)] * 40, 2_000, [986.44, 1242.44, 1614.54, 257.0, 1008.58, 22.14]),
+    ],
+    ids=["tiny", "steep", "falling", "wild"],
+)
+def test_odd_reports_stay_within_bounds(reports: list[tuple[int, int]], chars: int, expected: list[float]) -> None:
+    """A slope of a token at least and 4 a character at most, an error of 1 % to 50 %, and a prompt of one token."""
+    estimator = Estimator(MAX_COMPLETION)
+    for sent, prompt in reports:
+        estimator.learn(sent, Usage(prompt, 20))
+    assert numbers(estimator.of(chars)) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({}, 0.2),
+        ({"error": 0.0}, 0.01),
+        ({"error": 9.0}, 0.5),
+        ({"seen": 0}, 0.2),
+        ({"seen": -1}, None),
+        ({"cached": -0.1}, None),
+        ({"completion": "inf"}, None),
+        ({"sums": [1, 2, 3, 4]}, None),
+        ({"sums": [1, 2, 3, 4, 5, 6]}, None),
+        ({"sums": [1, 2, 3, 4, "nan"]}, None),
+    ],
+    ids=str,
+)
+def test_a_state_is_taken_over_within_bounds(change: dict[str, object], error: float | None) -> None:
+    """What is negative, endless or of another shape is not; an error beyond its bounds is brought to them."""
+    state = {"sums": [0.0, 0.0, 0.0, 0.0, 0.0], "error": 0.2, "completion": 30.0, "cached": 10.0, "seen": 7, **change}
+    estimator = Estimator(MAX_COMPLETION)
+    assert estimator.recall(json.dumps(state)) is (error is not None)
+    estimate = estimator.of(2_000)
+    if error is None:
+        assert (estimator.seen, estimate.margin) == (0, 585.0)
+    else:
+        assert estimator.seen == state["seen"]
+        assert estimate.margin == pytest.approx(3 * (error + 0.2) * 650)
+        assert (estimate.cost, estimate.completion) == (670.0, 30.0)

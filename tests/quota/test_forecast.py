@@ -150,3 +150,101 @@ def test_a_server_in_fast_motion_is_forecast_at_its_speed() -> None:
     windows = [WindowStatus("a", "m", Dimension.TPM, 8_000, 0, 1.0, speed=60.0)]
     [way] = capacities([key("a1", "a")], windows)
     assert seconds_for(Load(800, 1_000), [way]) == pytest.approx(100, abs=1)
+
+
+SLOW = Capacity("org_1", {Dimension.TPM: Window(6_000, 600, 2.0), Dimension.RPD: Window(100, 50)}, 30.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds", "tokens", "expected"),
+    [
+        (SLOW, 29.0, 100, (0.0, "bench")),
+        (SLOW, 30.0, 100, (0.0, "bench")),
+        (SLOW, 31.0, 100, (2.0, "speed")),
+        (SLOW, 50.0, 1_000, (10.0, "TPM")),  # 600 and 6,000 more by then, 4,000 refill: the bucket holds 6,000
+        (SLOW, 30.0 + 864.0, 100, (50 + 30 / 864 + 1, "RPD")),
+        (SLOW, 31.0, 0, (2.0, "speed")),
+        (Capacity("o"), 5.0, 100, (math.inf, "speed")),
+        (Capacity("o", {Dimension.RPM: Window(60, -3)}), 2.0, 100, (0.0, "RPM")),
+        (Capacity("o", {Dimension.RPM: Window(60, -3)}), 4.0, 100, (1.0, "RPM")),
+        (Capacity("o", {Dimension.TPM: Window(600, 50)}), 5.0, 200, (0.5, "TPM")),
+        (
+            Capacity("o", {Dimension.RPM: Window(60, 2), Dimension.RPD: Window(1_000, 2)}, 0.0, 2.0),
+            1.0,
+            1,
+            (2.0, "speed"),
+        ),
+    ],
+)
+def test_calls_in_a_span_of_time(way: Capacity, seconds: float, tokens: float, expected: tuple[float, str]) -> None:
+    """What is there when the bench ends and what refills after it, over what a call takes; the scarcest binds."""
+    calls, binding = calls_in(way, seconds, tokens)
+    assert (calls, binding) == (pytest.approx(expected[0]), expected[1])
+
+
+@pytest.mark.parametrize(
+    ("load", "ways", "ends", "binding"),
+    [
+        (Load(110, 1, 0.1), [capacity(RPM=60)], (50.0, 39.0, 61.0), "RPM of org_1: 60 a minute"),
+        (Load(110, 1, 2.0), [capacity(RPM=60)], (50.0, 0.0, 270.0), "RPM of org_1: 60 a minute"),
+        (Load(400_000, 1, 0.1), [capacity(RPD=1_000)], (399 * DAY, 359 * DAY, None), "RPD of org_1: 1,000 a day"),
+        (Load(1, 1), [capacity(opens_in_s=401 * DAY)], (None, None, None), "no end within a year"),
+        (Load(1, 1), [], (None, None, None), "no key can ask"),
+        (Load(0, 1), [capacity(RPM=60)], (0.0, 0.0, 0.0), ""),
+        (
+            Load(100, 1),
+            [capacity("a", calls_per_s=1.0), capacity("b", opens_in_s=500, RPM=60)],
+            (100.0, 100.0, 100.0),
+            "the server's speed",
+        ),
+        (
+            Load(120, 1),
+            [capacity("a", calls_per_s=1.0), capacity("b", RPM=60, RPD=50), capacity("c", RPM=1)],
+            (68.0, 68.0, 68.0),
+            "the server's speed",
+        ),
+    ],
+)
+def test_the_end_its_interval_and_what_binds(
+    load: Load, ways: list[Capacity], ends: tuple[float | None, ...], binding: str
+) -> None:
+    """To a second; calls that are doubted twice over may be none, and an end beyond 400 days is no end."""
+    found = forecast(load, ways)
+    expected = tuple(None if each is None else pytest.approx(each, abs=1.0, rel=1e-4) for each in ends)
+    assert (found.eta_s, found.low_s, found.high_s) == expected
+    assert found.binding_limit == binding
+
+
+def test_the_end_is_found_to_a_hundredth_of_a_second() -> None:
+    """Also where it is a year away."""
+    assert [seconds_for(Load(calls, 1), [capacity(RPM=60)]) for calls in (61, 60 + 30_000_000)] == pytest.approx(
+        [1.0, 30_000_000.0], abs=0.011, rel=0
+    )
+
+
+def test_the_first_key_that_opens_opens_its_organization() -> None:
+    """A wait for a window that is known is in its level; one for another window is a bench."""
+    windows = [
+        WindowStatus("a", "m", Dimension.TPM, 6_000, 100, 60.0, speed=2.0),
+        WindowStatus("a", "m", Dimension.RPD, 1_000, 7, DAY),
+    ]
+    keys = [key("a1", "a", KeyState.COOLING, 40.0, "TPD"), key("a2", "a", KeyState.COOLING, 30.0, "RPM")]
+    (found,) = capacities(keys, windows)
+    assert found == Capacity("a", {Dimension.TPM: Window(6_000, 100, 2.0), Dimension.RPD: Window(1_000, 7)}, 30.0)
+    (found,) = capacities([*keys, key("a3", "a", KeyState.COOLING, 50.0, "TPM")], windows)
+    assert found.opens_in_s == 0.0
+
+
+def test_a_price_of_ones_own_may_leave_the_cached_one_out(tmp_path: Path) -> None:
+    """Cached tokens then cost as much as others; more of them than of the prompt cost no less than nothing."""
+    own = tmp_path / "prices.toml"
+    own.write_text("[m]\nprompt = 2.0\ncompletion = 8.0\n[n]\nprompt = 2.0\ncached = 1.0\ncompletion = 8.0\n", "utf-8")
+    plain, cheaper = price_of("m", own), price_of("n", own)
+    assert plain is not None
+    assert cheaper is not None
+    assert [each.of(1e6, 4e5, 1e5) for each in (plain, cheaper)] == pytest.approx([2.8, 2.4])
+    assert cheaper.of(1e6, 2e6, 0) == pytest.approx(2.0)
+    assert price_of("m", tmp_path / "none.toml") is None
+    own.write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"prices\.toml cannot be read"):
+        price_of("m", own)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from core.model import BatchLimits, Dimension, Forecast
-from core.quota.forecast.forecast import Capacity, Load, full_windows
+from core.quota.forecast.forecast import Capacity, Load, Window, full_windows
 from core.quota.forecast.lanes import (
+    BATCHES,
     LaneForecast,
+    Mix,
     OutBatches,
     Tokens,
     _mixed,
     choose_mix,
     end_with_batches,
+    in_flex,
     lane_forecasts,
 )
 from core.quota.forecast.plans import Price
@@ -134,3 +139,282 @@ def test_the_fastest_lane_is_in_time_to_the_second(late_s: float, in_time: bool,
     mix = _mixed(found["batch"], found["live"], found["live"].most_s - late_s, None)
     assert (mix.lane, mix.done_in_time) == ("live", in_time)
     assert end in mix.sentence
+
+
+def forecasts(live_s: float | None, batch_s: float | None, **money: float | None) -> tuple[LaneForecast, ...]:
+    """A live lane, a flex lane that is as quick, and batches, which end when they say at the latest."""
+    return tuple(
+        LaneForecast(lane, Forecast(end_s, end_s, end_s, ""), money.get(lane), "")
+        for lane, end_s in (("live", live_s), ("flex", live_s), ("batch", batch_s))
+    )
+
+
+PRICED = {"live": 2.0, "flex": 2.0, "batch": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("lanes", "by_s", "money", "expected"),
+    [
+        (forecasts(1_000, 9_000, **PRICED), None, None, Mix("batch", "the cheapest")),
+        (
+            forecasts(1_000, 9_000),
+            None,
+            None,
+            Mix("batch", "no price is known: the one that a server promises least"),
+        ),
+        (forecasts(1_000, 9_000, **PRICED), 9_000, None, Mix("batch", "the cheapest that is done in time", None, True)),
+        (  # 899 s for batches are too few to begin any
+            forecasts(1_000, 9_000, **PRICED),
+            600 + 1_300 + 899,
+            None,
+            Mix("live", "the cheapest that is done in time", None, True),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            600 + 1_300 + 900,
+            None,
+            Mix("auto", "batches as long as live calls can spare the time, then the rest live", 900, True),
+        ),
+        (forecasts(1_000, 9_000, **PRICED), 1_000, None, Mix("live", "the cheapest that is done in time", None, True)),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            999,
+            None,
+            Mix(
+                "live",
+                "no time for batches: asked with live calls it is late all the same: more keys, or a later time",
+                None,
+                False,
+            ),
+        ),
+        (
+            forecasts(None, None, **PRICED),
+            9_000,
+            1.0,
+            Mix(
+                "live",
+                "no time for batches: asked with live calls it is late all the same: more keys, or a later time",
+                None,
+                False,
+                False,
+            ),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            None,
+            1.0,
+            Mix("batch", "the cheapest that is within the budget", None, None, True),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            None,
+            0.99,
+            Mix("batch", "$0.99 pay for about 99% of the run, then it pauses", None, None, False),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            1_500,
+            1.5,
+            Mix("live", "$1.50 pay for about 75% of the run, then it pauses", None, True, False),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            1_500,
+            2.0,
+            Mix("live", "the cheapest that is done in time and within the budget", None, True, True),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            8_999,
+            0.5,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; $0.50 pay for about 50% even in "
+                "batches, then it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            8_999,
+            1.0,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; within $1.00 if batches answer at "
+                "least 100% of it, else it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            8_999,
+            1.75,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; within $1.75 if batches answer at "
+                "least 25% of it, else it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            8_999,
+            2.0,
+            Mix("auto", "batches as long as live calls can spare the time, then the rest live", 7_099, True, True),
+        ),
+        (
+            forecasts(1_000, 9_000, live=2.0, batch=1.0),
+            None,
+            0.0,
+            Mix("flex", "the cheapest that is within the budget", None, None, True),
+        ),
+        (
+            forecasts(1_000, 9_000, live=2.0, flex=2.0, batch=3.0),
+            8_999,
+            2.5,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; $2.50 pay for about 83% even in "
+                "batches, then it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
+        (
+            forecasts(1_000, 9_000, **PRICED),
+            None,
+            0.0,
+            Mix("batch", "$0.00 pay for about an unknown part of the run, then it pauses", None, None, False),
+        ),
+    ],
+)
+def test_the_choice_beside_each_bound_and_what_is_said(
+    lanes: tuple[LaneForecast, ...], by_s: float | None, money: float | None, expected: Mix
+) -> None:
+    """Live calls take 1,000 s and cost $2, batches at most 9,000 s and $1."""
+    assert choose_mix(lanes, by_s, money) == expected
+
+
+LIMITS = BatchLimits(size=100, most_open=2, trial=20)
+
+
+@pytest.mark.parametrize(
+    ("calls", "asked", "observed_s", "ends", "money", "note"),
+    [
+        (20, 0, None, (20, 20, 20), 20.0, "the first 20 texts live, then batches of 100, 2 at once"),
+        (21, 0, None, (86_420, 20, 86_420), 20.5, "the first 20 texts live, then batches of 100, 2 at once"),
+        (220, 0, None, (86_420, 20, 86_420), 120.0, "the first 20 texts live, then batches of 100, 2 at once"),
+        (221, 0, None, (172_820, 20, 172_820), 120.5, "the first 20 texts live, then batches of 100, 2 at once"),
+        (220, 19, None, (172_801, 1, 172_801), 110.5, "the next 1 texts live, then batches of 100, 2 at once"),
+        (200, 20, None, (86_400, 0, 86_400), 100.0, "batches of 100, 2 at once"),
+        (200, 21, None, (86_400, 0, 86_400), 100.0, "batches of 100, 2 at once"),
+        (
+            221,
+            20,
+            600.0,
+            (1_200, 0, 172_800),
+            110.5,
+            "batches of 100, 2 at once; as long as those of this run took so far",
+        ),
+        (
+            200,
+            20,
+            90_000.0,
+            (86_400, 0, 86_400),
+            100.0,
+            "batches of 100, 2 at once; as long as those of this run took so far",
+        ),
+    ],
+)
+def test_rounds_of_batches_behind_the_live_trial(
+    calls: int, asked: int, observed_s: float | None, ends: tuple[float, ...], money: float, note: str
+) -> None:
+    """A dollar a call live and half of it in batches, a call a second, two batches of 100 in a round of a day at most."""
+    found = lane_forecasts(
+        Load(calls, 1.0),
+        (Capacity("o", {}, calls_per_s=1.0),),
+        Tokens(0.0, 0.0, calls * 1e6),
+        Price(0.0, 0.0, 1.0),
+        host="h",
+        limits=LIMITS,
+        asked=asked,
+        observed_s=observed_s,
+    )[2]
+    assert (found.forecast.eta_s, found.forecast.low_s, found.forecast.high_s) == pytest.approx(ends, abs=0.02)
+    assert (found.money, found.note) == (pytest.approx(money), note)
+    assert found.forecast.binding_limit == (
+        "the server's speed" if calls == 20 else "the server's window of 24 h for a batch"
+    )
+
+
+def test_lanes_without_a_key_a_price_or_a_call() -> None:
+    """No end without a key, no money without a price, and none for nothing."""
+    for load, ways, price, ends, money in (
+        (Load(5, 1), (), PRICE, None, True),
+        (Load(5, 1), WAYS, None, 0.0, False),
+        (Load(0, 1), WAYS, PRICE, 0.0, True),
+    ):
+        found = lane_forecasts(load, ways, Tokens(0.0, 0.0, 0.0), price, host="h", limits=LIMITS)
+        assert [each.forecast.eta_s is None for each in found] == [ends is None] * 3
+        assert [each.money for each in found] == [0.0 if money else None] * 3
+    assert found[1].note == "the same price; where the server offers it, and refused while it is full"
+    assert math.isinf(LaneForecast("live", Forecast(None, None, None, ""), None, "").most_s)
+    assert LaneForecast("live", Forecast(3.0, 1.0, None, ""), None, "").most_s == 3.0
+
+
+def test_the_flex_tier_has_ten_times_the_limits_and_no_bench() -> None:
+    """Its windows are full, and as fast as those of live calls."""
+    way = Capacity("o", {Dimension.TPM: Window(6_000, 5.0, 2.0)}, opens_in_s=40.0, calls_per_s=3.0)
+    assert in_flex([way]) == (Capacity("o", {Dimension.TPM: Window(60_000, 60_000, 2.0)}, 0.0, 3.0),)
+    assert lane_forecasts(Load(1, 1), [way], Tokens(1e6, 0, 0), PRICE, host="api.openai.com", limits=LIMITS)[
+        1
+    ].note.startswith("half the price; ")
+
+
+@pytest.mark.parametrize(
+    ("since_s", "left_s", "rounds", "took_s", "most_s", "likely_s"),
+    [
+        ([], [], 0, None, 0, 0),
+        ([], [], 2, None, 172_800, 172_800),
+        ([10, 400], [80, 90], 1, None, 86_490, 86_490),
+        ([10, 400], [800, 900], 0, 500, 900, 490),
+        ([600, 700], [800, 900], 0, 500, 900, 0),
+        ([10, 400], [80, 90], 0, 500, 90, 90),
+        ([], [], 3, 500, 259_200, 1_500),
+    ],
+)
+def test_when_open_batches_are_due(
+    since_s: list[float], left_s: list[float], rounds: int, took_s: float | None, most_s: float, likely_s: float
+) -> None:
+    """The newest of them as long as others took, and what follows them; at last when the last one expires."""
+    batches = OutBatches(since_s, left_s, rounds, took_s)
+    assert (batches.most_s, batches.likely_s) == (most_s, likely_s)
+
+
+@pytest.mark.parametrize(
+    ("live", "took_s", "by_s", "expected"),
+    [
+        (None, 500, -1, Forecast(0.0, 0.0, 0.0, BATCHES)),
+        (None, 500, 99, Forecast(99, 99, 99, BATCHES)),
+        (Forecast(None, None, None, "no key"), 500, None, Forecast(None, None, None, "no key")),
+        (Forecast(99, 90, 110, "RPM"), 500, None, Forecast(100, 100, 900, BATCHES)),
+        (Forecast(100, 90, 110, "RPM"), 500, None, Forecast(100, 90, 900, "RPM")),
+        (Forecast(100, 90, 1_000, "RPM"), 500, None, Forecast(100, 90, 1_000, "RPM")),
+        (Forecast(100, 90, None, "RPM"), 500, None, Forecast(100, 90, None, "RPM")),
+        (Forecast(99, 90, 1_000, "RPM"), 500, None, Forecast(100, 100, 1_000, BATCHES)),
+        (Forecast(2_000, 90, 3_000, "RPM"), None, None, Forecast(3_000, None, 3_000, BATCHES)),
+        (Forecast(99, 90, None, "RPM"), None, None, Forecast(900, None, 900, BATCHES)),
+    ],
+)
+def test_the_end_beside_live_calls(
+    live: Forecast | None, took_s: float | None, by_s: float | None, expected: Forecast
+) -> None:
+    """A batch sent 400 s ago, which expires in 900 s: whichever ends later binds."""
+    assert end_with_batches(live, OutBatches([400.0], [900.0], 0, took_s), by_s) == expected

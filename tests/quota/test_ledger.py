@@ -492,3 +492,280 @@ def test_a_header_takes_nothing_of_a_request_that_has_half_refilled() -> None:
     call = ledger.reserve(ORG, MODEL, 100, later)
     ledger.settle(call, 100, [Reading(Dimension.RPD, 1_000, 989)], later)
     assert available(ledger, Dimension.RPD, later) == pytest.approx(989.5)
+
+
+class Book:
+    """A ledger of one organization that is told in lines what happens; amounts in tokens, moments in seconds."""
+
+    def __init__(self) -> None:
+        self.ledger, self.out = Ledger(), dict[str, Reservation]()
+        self.account = self.ledger.account(ORG, MODEL)
+
+    def told(self, line: str) -> str:
+        """Do what a line says; return what it answers, and each window's level with calls and tokens in flight."""
+        at, verb, *words = line.split()
+        now = NOW + float(at)
+        answer = getattr(self, verb)(now, *words) or ""
+        self.account.refill(now)
+        levels = [f"{each.value} {round(bucket.level, 2):g}" for each, bucket in self.account.buckets.items()]
+        flying = f"{self.account.calls_in_flight} of {self.account.tokens_in_flight:g} out"
+        return "; ".join(filter(None, [answer, *levels, flying]))
+
+    def limits(self, now: float, *words: str) -> None:
+        pairs = [word.split("=") for word in words]
+        given = {Dimension[name]: float(limit) if limit else None for name, limit in pairs}
+        self.ledger.state_limits(ORG, MODEL, given, "operator", now)
+
+    def ask(self, now: float, name: str, tokens: str) -> None:
+        self.out[name] = self.ledger.reserve(ORG, MODEL, float(tokens), now)
+
+    def answered(self, now: float, name: str, cost: str, *words: str) -> None:
+        shown = [word.partition("=")[::2] for word in words]
+        readings = [
+            Reading(Dimension[dimension], *(float(each) if each else None for each in numbers.split("/")))
+            for dimension, numbers in shown
+        ]
+        self.ledger.settle(self.out.pop(name), float(cost), readings, now)
+
+    def lost(self, now: float, name: str, cost: str) -> None:
+        self.ledger.settle(self.out.pop(name), float(cost), [], now, proven=False)
+
+    def released(self, now: float, name: str) -> None:
+        self.ledger.release(self.out.pop(name), now)
+
+    def refused(self, now: float, name: str, dimension: str, *numbers: str) -> str:
+        limit, used, requested = (None if each == "-" else int(each) for each in numbers[:3])
+        wait_s = None if numbers[3] == "-" else float(numbers[3])
+        text = RateLimitText("", "", "", Dimension[dimension], limit, used, requested, wait_s)
+        return str(self.ledger.refused(self.out.pop(name), text, now))
+
+    def fits(self, now: float, tokens: str, margin: str = "0", least: str = "0", latency_s: str = "0") -> str:
+        opening = self.ledger.wait_until(
+            ORG, MODEL, float(tokens), now, margin=float(margin), least=float(least), latency_s=float(latency_s)
+        )
+        return f"in {opening.at - now:.3f} s {opening.limit}".strip()
+
+    def bench(self, now: float, until: str, limit: str) -> str:
+        self.ledger.bench(ORG, MODEL, NOW + float(until), limit, "", now)
+        assert self.account.bench is not None
+        return f"until {self.account.bench.until_at - NOW:g} for {self.account.bench.limit}"
+
+    def yields(self, _now: float, yields: str) -> None:
+        self.account.yields = yields == "yes"
+
+    def rates(self, _now: float, tokens: str) -> str:
+        each = (self.account.head_room, self.account.call_rate)
+        return " ".join(f"{round(what(float(tokens)), 3):g}" for what in each) + f" {self.account.calls_at_once():g}"
+
+
+LEDGER_STORIES: dict[str, list[tuple[str, str]]] = {
+    "operator's limits": [
+        ("0 limits RPM=60 TPM=6000", "RPM 60; TPM 6000; 0 of 0 out"),
+        ("0 fits 6000", "in 0.000 s; RPM 60; TPM 6000; 0 of 0 out"),
+        ("0 fits 6001", "in 0.000 s; RPM 60; TPM 6000; 0 of 0 out"),
+        ("0 fits 6001 0 6001", "in inf s TPM; RPM 60; TPM 6000; 0 of 0 out"),
+        ("0 ask a 5000", "RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 1000", "in 0.000 s; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 1001", "in 0.010 s TPM; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 900 100", "in 0.000 s; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 900 101", "in 0.010 s TPM; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 900 0 0 1", "in 0.000 s; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 901 0 0 1", "in 0.010 s TPM; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 yields yes", "RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 500", "in 0.000 s; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 fits 501", "in 0.020 s TPM; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 yields no", "RPM 59; TPM 1000; 1 of 5000 out"),
+        ("0 rates 500", "2 0.2 inf; RPM 59; TPM 1000; 1 of 5000 out"),
+        ("2 answered a 4000", "RPM 60; TPM 2200; 0 of 0 out"),
+        ("2 fits 2200", "in 0.000 s; RPM 60; TPM 2200; 0 of 0 out"),
+        ("2 fits 2201", "in 0.010 s TPM; RPM 60; TPM 2200; 0 of 0 out"),
+        ("2 limits TPM=", "RPM 60; 0 of 0 out"),
+        ("2 fits 999999", "in 0.000 s; RPM 60; 0 of 0 out"),
+    ],
+    "requests keep a tenth for what the clocks differ": [
+        ("0 limits RPM=10", "RPM 10; 0 of 0 out"),
+        ("0 ask a 1", "RPM 9; 1 of 1 out"),
+        ("0 ask b 1", "RPM 8; 2 of 2 out"),
+        ("0 ask c 1", "RPM 7; 3 of 3 out"),
+        ("0 ask d 1", "RPM 6; 4 of 4 out"),
+        ("0 ask e 1", "RPM 5; 5 of 5 out"),
+        ("0 ask f 1", "RPM 4; 6 of 6 out"),
+        ("0 ask g 1", "RPM 3; 7 of 7 out"),
+        ("0 ask h 1", "RPM 2; 8 of 8 out"),
+        ("0 fits 9 0 0 6", "in 0.000 s; RPM 2; 8 of 8 out"),
+        ("0 fits 9 0 0 7", "in 0.000 s; RPM 2; 8 of 8 out"),
+        ("0 ask i 1", "RPM 1; 9 of 9 out"),
+        ("0 fits 9", "in 0.000 s; RPM 1; 9 of 9 out"),
+        ("0 fits 9 0 0 0.6", "in 0.600 s RPM; RPM 1; 9 of 9 out"),
+        ("0 fits 9 0 0 6", "in 6.000 s RPM; RPM 1; 9 of 9 out"),
+        ("0 fits 9 0 0 60", "in 6.000 s RPM; RPM 1; 9 of 9 out"),
+        ("0 yields yes", "RPM 1; 9 of 9 out"),
+        ("0 fits 9 0 0 60", "in 12.000 s RPM; RPM 1; 9 of 9 out"),
+        ("1 released a", "RPM 2.17; 8 of 8 out"),
+        ("1 fits 9", "in 0.000 s; RPM 2.17; 8 of 8 out"),
+    ],
+    "headers": [
+        ("0 ask a 900", "1 of 900 out"),
+        ("0 ask b 500", "2 of 1400 out"),
+        ("1 answered a 800 TPM=6000/5000 RPD=1000/990", "TPM 4500; RPD 989; 1 of 500 out"),
+        ("1 fits 6100 0 6100", "in 15.000 s TPM; TPM 4500; RPD 989; 1 of 500 out"),
+        ("2 ask c 700", "TPM 3900; RPD 988.01; 2 of 1200 out"),
+        ("3 answered b 400 TPM=6000/4500", "TPM 4100; RPD 988.02; 1 of 700 out"),
+        ("4 answered c 650 TPM=6000/6500", "TPM 4250; RPD 988.03; 0 of 0 out"),
+        ("5 ask d 500", "TPM 3850; RPD 987.05; 1 of 500 out"),
+        ("6 answered d 500 TPM=6000/", "TPM 3950; RPD 987.06; 0 of 0 out"),
+        ("7 ask e 500", "TPM 3550; RPD 986.07; 1 of 500 out"),
+        ("8 answered e 500 TPM=/100", "TPM 201; RPD 986.08; 0 of 0 out"),
+        ("9 ask f 500", "TPM -199; RPD 985.09; 1 of 500 out"),
+        ("10 answered f 500 TPM=7000/7000", "TPM -99; RPD 985.1; 0 of 0 out"),
+        ("11 ask g 500", "TPM -499; RPD 984.12; 1 of 500 out"),
+        ("12 answered g 500 TPM=7000/6000", "TPM -399; RPD 984.13; 0 of 0 out"),
+        ("13 ask h 500", "TPM -799; RPD 983.14; 1 of 500 out"),
+        ("14 answered h 500 TPM=7000/6000", "TPM 6000; RPD 983.15; 0 of 0 out"),
+        ("15 ask i 500", "TPM 5616.67; RPD 982.16; 1 of 500 out"),
+        ("140 answered i 500 TPM=7000/3000", "TPM 7000; RPD 983.61; 0 of 0 out"),
+    ],
+    "headers of a call that flew long": [
+        ("0 limits TPM=6000", "TPM 6000; 0 of 0 out"),
+        ("0 ask a 3000", "TPM 3000; 1 of 3000 out"),
+        ("1 ask b 1000", "TPM 2100; 2 of 4000 out"),
+        ("20 answered b 200", "TPM 4800; 1 of 3000 out"),
+        ("20 ask d 3000", "TPM 1800; 2 of 6000 out"),
+        ("21 answered a 2500 TPM=6000/1000", "TPM 2400; 1 of 3000 out"),
+        ("200 ask c 100", "TPM 5900; 2 of 3100 out"),
+        ("321 answered c 100 TPM=6000/5000", "TPM 6000; 1 of 3000 out"),
+        ("330 ask e 100", "TPM 5900; 2 of 3100 out"),
+        ("330 answered e 100 TPM=6000/2000", "TPM 2001; 1 of 3000 out"),
+        ("330.5 ask f 1000", "TPM 1026; 2 of 4000 out"),
+        ("330.5 answered f 100 TPM=6000/2000", "TPM 2000; 1 of 3000 out"),
+        ("331 ask g 1000", "TPM 1025.01; 2 of 4000 out"),
+        ("331 ask h 500", "TPM 525.01; 3 of 4500 out"),
+        ("331.5 answered h 100", "TPM 950.04; 2 of 4000 out"),
+        ("332 answered g 1000 TPM=6000/1000", "TPM 975.09; 1 of 3000 out"),
+    ],
+    "headers that show a call less than it took": [
+        ("0 limits TPM=6000 RPM=60", "TPM 6000; RPM 60; 0 of 0 out"),
+        ("0 ask a 1000", "TPM 5000; RPM 59; 1 of 1000 out"),
+        ("0 answered a 1000 TPM=6000/5122", "TPM 5122; RPM 59; 0 of 0 out"),
+        ("1 ask b 1000", "TPM 4222; RPM 59; 1 of 1000 out"),
+        ("1 answered b 1000 TPM=6000/5123 RPM=60/60", "TPM 5123; RPM 60; 0 of 0 out"),
+    ],
+    "refusals": [
+        ("0 ask a 900", "1 of 900 out"),
+        ("0 refused a TPM 6000 5500 900 4", "TPM; TPM 500; 0 of 0 out"),
+        ("0 fits 900", "in 4.000 s TPM; TPM 500; 0 of 0 out"),
+        ("0 fits 400", "in 0.000 s; TPM 500; 0 of 0 out"),
+        ("0 fits 500", "in 0.000 s; TPM 500; 0 of 0 out"),
+        ("1 ask b 500", "TPM 100; 1 of 500 out"),
+        ("1 refused b TPM 6000 5600 500 1", "TPM; TPM 400; 0 of 0 out"),
+        ("1 fits 500", "in 1.000 s TPM; TPM 400; 0 of 0 out"),
+        ("1 fits 501", "in 2.010 s TPM; TPM 400; 0 of 0 out"),
+        ("1 fits 400 100", "in 1.000 s TPM; TPM 400; 0 of 0 out"),
+        ("1 fits 400 101", "in 2.010 s TPM; TPM 400; 0 of 0 out"),
+        ("2 fits 500", "in 0.000 s; TPM 500; 0 of 0 out"),
+        ("2 ask c 500", "TPM 0; 1 of 500 out"),
+        ("2 fits 500", "in 6.000 s TPM; TPM 0; 1 of 500 out"),
+        ("3 answered c 450", "TPM 150; 0 of 0 out"),
+        ("3 fits 400 0 6001", "in inf s TPM; TPM 150; 0 of 0 out"),
+        ("3 fits 400 0 6000", "in 3.499 s TPM; TPM 150; 0 of 0 out"),
+        ("4 ask d 500", "TPM -250; 1 of 500 out"),
+        ("5 refused d RPM 30 - 1 2", "RPM; TPM 350; RPM 0; 0 of 0 out"),
+        ("5 ask e 400", "TPM -50; RPM -1; 1 of 400 out"),
+        ("5 refused e TPM 6000 - 400 1", "TPM; TPM 300; RPM 0; 0 of 0 out"),
+        ("6 ask f 100", "TPM 300; RPM -0.5; 1 of 100 out"),
+        ("6 refused f TPM - 10 100 1", "TPM; TPM 400; RPM 0.5; 0 of 0 out"),
+        ("6 ask g 100", "TPM 300; RPM -0.5; 1 of 100 out"),
+        ("6 refused g RPD 1000 1000 1 86.4", "RPD; TPM 400; RPM 0.5; RPD 0; 0 of 0 out"),
+        ("6 fits 10", "in 86.400 s RPD; TPM 400; RPM 0.5; RPD 0; 0 of 0 out"),
+    ],
+    "a day's quota lets the call itself out": [
+        ("0 ask a 900", "1 of 900 out"),
+        ("0 refused a TPD 100000 99800 500 259.2", "TPD; TPD 200; 0 of 0 out"),
+        ("0 fits 900 100", "in 259.200 s TPD; TPD 200; 0 of 0 out"),
+        ("0 fits 901 100", "in 692.064 s TPD; TPD 200; 0 of 0 out"),
+        ("0 fits 400 100", "in 259.200 s TPD; TPD 200; 0 of 0 out"),
+        ("0 fits 400 101", "in 260.064 s TPD; TPD 200; 0 of 0 out"),
+        ("260 fits 900 500", "in 0.000 s; TPD 500.93; 0 of 0 out"),
+        ("260 ask b 900", "TPD -399.07; 1 of 900 out"),
+        ("260 fits 900 500", "in 1554.400 s TPD; TPD -399.07; 1 of 900 out"),
+    ],
+    "a minute's does not": [
+        ("0 ask a 900", "1 of 900 out"),
+        ("0 refused a TPM 6000 5800 500 3", "TPM; TPM 200; 0 of 0 out"),
+        ("0 fits 900 100", "in 8.000 s TPM; TPM 200; 0 of 0 out"),
+        ("0 fits 400 100", "in 3.000 s TPM; TPM 200; 0 of 0 out"),
+        ("3 fits 900 100", "in 5.000 s TPM; TPM 500; 0 of 0 out"),
+    ],
+    "limits that calls passed": [
+        ("0 limits TPD=100000", "TPD 100000; 0 of 0 out"),
+        ("0 ask a 1000", "TPD 99000; 1 of 1000 out"),
+        ("0 answered a 1000 TPM=900/", "TPD 99000; TPM 900; 0 of 0 out"),
+        ("1 ask b 1000", "TPD 98001.2; TPM -100; 1 of 1000 out"),
+        ("1 answered b 919 TPM=900/", "TPD 98082.2; TPM -19; 0 of 0 out"),
+        ("2 ask c 1000", "TPD 97083.3; TPM -1004; 1 of 1000 out"),
+        ("2 answered c 920 TPM=900/", "TPD 97163.3; 0 of 0 out"),
+        ("3600 ask d 900", "TPD 99100; 1 of 900 out"),
+        ("3600 answered d 100 TPM=900/900", "TPD 99900; 0 of 0 out"),
+        ("3602 ask e 900", "TPD 99002.3; 1 of 900 out"),
+        ("3602 answered e 100 TPM=900/900", "TPD 99802.3; TPM 900; 0 of 0 out"),
+        ("3603 ask f 500", "TPD 99303.5; TPM 400; 1 of 500 out"),
+        ("3603 refused f TPM 400 0 500 1", "TPM; TPD 99803.5; TPM 400; 0 of 0 out"),
+        ("3603 ask g 500", "TPD 99303.5; TPM -100; 1 of 500 out"),
+        ("3603 refused g TPM 901 0 902 1", "TPM; TPD 99803.5; TPM 901; 0 of 0 out"),
+        ("3603 ask h 409", "TPD 99394.5; TPM 492; 1 of 409 out"),
+        ("3603 answered h 409", "TPD 99394.5; TPM 492; 0 of 0 out"),
+        ("3604 ask i 420", "TPD 98975.6; TPM 297.25; 1 of 420 out"),
+        ("3604 refused i TPM 400 0 420 3", "TPM; TPD 99395.6; TPM 400; 0 of 0 out"),
+        ("3605 ask j 500", "TPD 98896.8; TPM -100; 1 of 500 out"),
+        ("3605 refused j TPM 399 0 500 9", "TPM; TPD 99396.8; TPM 400; 0 of 0 out"),
+        ("3606 ask k 400", "TPD 98997.9; TPM 0; 1 of 400 out"),
+        ("3606 answered k 400", "TPD 98997.9; TPM 0; 0 of 0 out"),
+        ("7205 ask l 500", "TPD 99500; TPM -100; 1 of 500 out"),
+        ("7205 refused l TPM 390 0 500 9", "TPM; TPD 100000; TPM 390; 0 of 0 out"),
+        ("7206 ask m 50", "TPD 99950; TPM 340; 1 of 50 out"),
+        ("7206 answered m 50", "TPD 99950; TPM 340; 0 of 0 out"),
+        ("7207 ask n 500", "TPD 99451.2; TPM -153.5; 1 of 500 out"),
+        ("7207 refused n TPM 350 0 500 9", "TPM; TPD 99951.2; TPM 350; 0 of 0 out"),
+    ],
+    "benches": [
+        ("0 bench 10 TPM", "until 10 for TPM; 0 of 0 out"),
+        ("0 fits 1", "in 10.000 s TPM; 0 of 0 out"),
+        ("1 bench 9 RPM", "until 10 for TPM; 0 of 0 out"),
+        ("1 bench 11 RPD", "until 11 for RPD; 0 of 0 out"),
+        ("10.9 fits 1", "in 0.100 s RPD; 0 of 0 out"),
+        ("11 fits 1", "in 0.000 s; 0 of 0 out"),
+        ("11 bench 5 TPD", "until 5 for TPD; 0 of 0 out"),
+        ("12 bench 90000 TPM", "until 86412 for TPM; 0 of 0 out"),
+        ("9 fits 1", "in 86400.000 s TPM; 0 of 0 out"),
+        ("12 fits 1", "in 86397.000 s TPM; 0 of 0 out"),
+        ("4 fits 1", "in 86397.000 s TPM; 0 of 0 out"),
+    ],
+    "calls that may be out": [
+        ("0 rates 100", "inf inf 1; 0 of 0 out"),
+        ("0 ask a 100", "1 of 100 out"),
+        ("0 rates 100", "inf inf 1; 1 of 100 out"),
+        ("1 answered a 90", "0 of 0 out"),
+        ("1 rates 100", "inf inf 1.0625; 0 of 0 out"),
+        ("1 ask b 100", "1 of 100 out"),
+        ("1 lost b 50", "0 of 0 out"),
+        ("1 rates 100", "inf inf 1.0625; 0 of 0 out"),
+        ("1 ask c 100", "1 of 100 out"),
+        ("1 answered c 90 TPM=6000/5000 TPD=100000/3000", "TPM 5000; TPD 3000; 0 of 0 out"),
+        ("1 rates 100", "30 1 1.125; TPM 5000; TPD 3000; 0 of 0 out"),
+        ("1 rates 0", "3000 100 1.125; TPM 5000; TPD 3000; 0 of 0 out"),
+        ("1 rates 150", "20 0.667 1.125; TPM 5000; TPD 3000; 0 of 0 out"),
+        ("1 rates 151", "19.868 0.662 1.125; TPM 5000; TPD 3000; 0 of 0 out"),
+        ("2 ask d 100", "TPM 5000; TPD 2901.16; 1 of 100 out"),
+        ("2 answered d 90 RPM=60/59", "TPM 5010; TPD 2911.16; RPM 59; 0 of 0 out"),
+        ("2 rates 100", "29.112 1 inf; TPM 5010; TPD 2911.16; RPM 59; 0 of 0 out"),
+    ],
+}  # fmt: skip
+"""By name: what happens, each line with its moment, and what is known then."""
+
+
+@pytest.mark.parametrize("name", LEDGER_STORIES)
+def test_an_account_in_the_course_of_calls(name: str) -> None:
+    """Levels, waits, refusals, stated waits and benches, each as it is known after the line."""
+    book = Book()
+    found = [(line, book.told(line)) for line, _ in LEDGER_STORIES[name]]
+    assert found == LEDGER_STORIES[name]

@@ -136,3 +136,103 @@ def test_quotas_bound_the_width() -> None:
     for number in range(20):
         concurrency.pushed_back(NOW + 2 * number, NOW + 2 * number + 1)
     assert concurrency.allowed(math.inf) == 1
+
+
+class Late(random.Random):
+    """Random numbers at the upper end of what is asked for."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
+def test_probes_are_a_fifth_late_at_most_and_a_minute_apart() -> None:
+    """Each delay doubles up to 60 s; the reason is the newest, the outage as old as its first call, probes one at a time."""
+    health, rng = Health(), Late()
+    assert (health.since_at, health.probe_at) == (0.0, -math.inf)
+    for email, at in ((1, NOW), (2, NOW + 1), (3, NOW + 2)):
+        assert not health.out
+        health.failed(email, f"reason {email}", at, rng, probe=False)
+        assert health.stumbling
+    assert (health.reason, health.since_at, health.probe_at) == ("reason 3", NOW + 2, NOW + 2 + 1.2)
+    now, delays = NOW + 2, []
+    for email in range(4, 11):
+        now = health.open_at(now)
+        health.failed(email, f"reason {email}", now, rng, probe=True)
+        delays.append(health.open_at(now) - now)
+    assert delays == pytest.approx([2.4, 4.8, 9.6, 19.2, 38.4, 72.0, 72.0], abs=1e-5)
+    assert (health.reason, health.since_at) == ("reason 10", NOW + 2)
+    assert [health.open_at(now + later_s) - now for later_s in (-3600, 71.9, 72.1)] == pytest.approx(
+        [-3600 + 72, 72, 72.1], abs=1e-5
+    )
+    assert health.asked()
+    assert health.asked()
+    opens = [health.open_at(now + 80)]
+    for probe in (False, True, True, True):
+        health.ended(probe=probe)
+        opens.append(health.open_at(now + 80))
+    assert opens == [math.inf, math.inf, math.inf, now + 80, now + 80]
+    assert health.asked()
+    assert health.open_at(now + 80) == math.inf, "what ends too often leaves nothing to be made up for"
+    assert health.answered()
+    assert (health.out, health.stumbling, health.open_at(now)) == (False, False, now)
+    assert not health.asked()
+
+
+@pytest.mark.parametrize(
+    ("cap", "steps", "widths"),
+    [
+        (32, ["a1", "a26", "a1", "a1", "p1-2", "a16", "a1"], [5, 31, 32, 32, 16, 16, 17]),
+        (32, ["a28", "p1-2", "p1.9-3", "p2-3", "p2-2.9", "p4-5"], [32, 16, 16, 8, 4, 2]),
+        (32, ["p1-2", "p2-3", "p3-4", "r", "a1", "a1"], [2, 1, 1, 1, 2, 3]),
+        (32, ["a28", "r", "a2"], [32, 4, 6]),
+        (3, ["a1", "r"], [3, 3]),
+        (1, ["a9", "p1-2"], [1, 1]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and isinstance(value[0], str) else "",
+)
+def test_width_after_answers_push_backs_and_outages(cap: int, steps: list[str], widths: list[int]) -> None:
+    """Answers add one each until something is refused, then one in a round trip; a crowd's refusals halve it once."""
+    concurrency, found = Concurrency(cap), []
+    for step in steps:
+        if step[0] == "a":
+            for _ in range(int(step[1:])):
+                concurrency.answered(0.3, in_demand=True)
+        elif step[0] == "p":
+            asked_at, now = map(float, step[1:].split("-"))
+            concurrency.pushed_back(asked_at, now)
+        else:
+            concurrency.restart()
+        found.append(concurrency.allowed(math.inf))
+    assert found == widths
+
+
+def test_latencies_are_averaged_and_growth_ends_where_they_are_two_and_a_half_times_as_long() -> None:
+    """The first ten count alike, then each a tenth; beside that is what twenty answers took."""
+    concurrency, latencies, widths = Concurrency(64), [], []
+    for latency_s in (1.0, 2.0, 3.0, *30 * [1.0]):
+        concurrency.answered(latency_s, in_demand=False)
+        latencies.append(concurrency.latency_s)
+    for _ in range(14):
+        concurrency.answered(4.0, in_demand=True)
+        widths.append(concurrency.allowed(math.inf))
+    assert latencies[:4] == pytest.approx([1.0, 1.5, 2.0, 1.75])
+    assert latencies[9:12] == pytest.approx([1.3, 1.27, 1.243])
+    assert widths == [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 15, 15, 15]
+    assert concurrency.latency_s == pytest.approx(3.3198, abs=1e-4)
+    assert [concurrency.allowed(rate) for rate in (0.0, 0.1, 0.5, 1.0)] == [2, 3, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "widths"),
+    [(2.69, [5, 6, 7]), (2.71, [4, 4, 4]), (9.0, [4, 4, 4])],
+)
+def test_the_bound_of_slower_answers(latency_s: float, widths: list[int]) -> None:
+    """Two and a half times the usual second, and a fifth of a second for what is measured of it."""
+    concurrency, found = Concurrency(64), []
+    for _ in range(5_000):
+        concurrency.answered(1.0, in_demand=False)
+    concurrency.latency_s = latency_s
+    for _ in range(3):
+        concurrency.answered(concurrency.latency_s, in_demand=True)
+        found.append(concurrency.allowed(math.inf))
+    assert found == widths
