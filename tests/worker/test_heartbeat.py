@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.llm.task import builtin_task
-from core.model import RunState
+from core.model import Forecast, RunState, Wait
 from core.quality import packing
 from core.quota.pacing.estimates import Estimator
-from core.worker.heartbeat import Heartbeat, Tempo
+from core.worker.heartbeat import Heartbeat, Tempo, doing
 from core.worker.process import RECOUNT_EVERY, Eta
+
+QUOTA = Wait(60.0, "TPM", "org_1", "waits for tokens")
 
 
 class Beats:
@@ -104,3 +107,67 @@ def test_a_forecast_of_packs_counts_packs_follow_up_questions_and_controls(left:
     assert alone.calls == pytest.approx(1.03 * left)
     assert load.calls == pytest.approx(left / 10 + 0.03 * left + controls)
     assert load.calls * load.tokens < 0.7 * alone.calls * alone.tokens
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "sentence"),
+    [
+        ({}, RunState.RUNNING, ""),
+        ({"trying": "trying 2 texts"}, RunState.RUNNING, "trying 2 texts"),
+        ({"wait": QUOTA}, RunState.WAITING, "waits for tokens"),
+        ({"wait": QUOTA, "out": 1}, RunState.RUNNING, ""),
+        ({"wait": QUOTA, "loading": "loads"}, RunState.RUNNING, "loads"),
+        ({"loading": "loads", "paused": "by hand"}, RunState.PAUSED, "by hand"),
+        ({"paused": "by hand", "out": 1}, RunState.RUNNING, "pausing, 1 call out"),
+        ({"paused": "by hand", "out": 2}, RunState.RUNNING, "pausing, 2 calls out"),
+        ({"stopping": True}, RunState.RUNNING, "stopping, 0 calls out"),
+        ({"stopping": True, "paused": "by hand", "out": 1}, RunState.RUNNING, "stopping, 1 call out"),
+        (
+            {"blocked": "disk full", "stopping": True},
+            RunState.WAITING,
+            "the run file cannot be written (disk full); answers are kept and tried again",
+        ),
+    ],
+)
+def test_what_a_worker_does_is_said_in_one_sentence(given: dict[str, Any], state: RunState, sentence: str) -> None:
+    """A disk that refuses comes before a stop, that before a pause, loading and a wait; one call is singular."""
+    usual: dict[str, Any] = {"blocked": "", "stopping": False, "paused": "", "loading": "", "wait": None, "out": 0}
+    assert doing(**{**usual, **given}) == (state, sentence)
+
+
+def test_a_beat_holds_what_the_worker_does() -> None:
+    """Calls by key and in all, their bound, the forecast, places; a wait only while it waits."""
+    beats: list[Any] = []
+    store = SimpleNamespace(beat=lambda beat, now: beats.append((now, beat)))
+    forecast, places = Forecast(9.0, 8.0, 10.0, "TPM"), (SimpleNamespace(name="a"),)
+    heart = Heartbeat(store, lambda: 3.0, Tempo(), lambda: forecast, lambda: 7, lambda: places)  # type: ignore[arg-type, return-value]
+    heart.beat(RunState.RUNNING, "asks", QUOTA, lambda: {"main": 2, "spare": 1}, 16)
+    heart.beat(RunState.WAITING, "waits", QUOTA, dict, 16)
+    (now, one), (_, other) = beats
+    assert (now, one.state, one.reason, one.wait, one.in_flight, one.in_flight_bound) == (
+        3.0,
+        RunState.RUNNING,
+        "asks",
+        None,
+        3,
+        16,
+    )
+    assert (one.asking, one.forecast, one.at_once, one.places) == ({"main": 2, "spare": 1}, forecast, 7, places)
+    assert (other.wait, other.in_flight) == (QUOTA, 0)
+
+
+def test_a_beat_that_cannot_be_written_is_tried_again_at_the_next_tick() -> None:
+    """With the time that was waited since the last one that was."""
+    written: list[float] = []
+    broken = [True]
+
+    def beat(beat: Any, *, now: float) -> None:
+        if broken[0]:
+            raise sqlite3.OperationalError("disk is full")
+        written.append(round(beat.waited_s, 3))
+
+    now = [0.0]
+    heart = Heartbeat(SimpleNamespace(beat=beat), lambda: now[0], Tempo(), None)  # type: ignore[arg-type]
+    for now[0], broken[0] in ((0.0, False), (0.2, False), (1.2, True), (1.4, True), (1.6, False)):
+        heart.beat(RunState.WAITING, "", QUOTA, dict, 0)
+    assert written == [0.0, 1.6]

@@ -225,3 +225,82 @@ def test_a_question_that_no_key_can_ever_ask_fails_its_email_alone(asked: str) -
     assert dropped == {"a canary": ["canary 7"], "a control": ["control 7"]}.get(asked, [])
     failed = [(7, "too large for all", 2, 5.0), 7, "too large for all"]
     assert said == {"an email": failed, "an email on a full disk": [own]}.get(asked, [])
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ("e e e e e", [0, 0, 0, 0, 0]),
+        ("e a e a e a e a e", [0, 0, 0, 0, 5]),
+        ("e a e a e a e a o e", [0, 0, 0, 0, 0, 0]),
+        ("e a e a e a e a o a e", [0, 0, 0, 0, 0, 6]),
+        ("o a o a o a o a o a e", [0, 0, 0, 0, 0, 0]),
+        ("e@0 e@7199", [0, 0]),
+        ("e@0 e@7200", [0, 2]),
+        ("e@0 o@7200 e@7201", [0, 0, 3]),
+        ("e a e a E e a e a e a e", [0, 0, 0, 0, 0, 0]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_when_errors_are_too_many(steps: str, told: list[int]) -> None:
+    """Errors (e), in an outage (o); answers to another email (a) or to this one (E). Five that count, or two hours."""
+    retries, found = RetryPolicy(), []
+    for number, step in enumerate(steps.split()):
+        what, _, at = step.partition("@")
+        if what in "eo":
+            found.append(retries.worn_out(1, float(at or number), counts=what == "e"))
+        else:
+            retries.answered(2 if what == "a" else 1, "main", 0.0)
+    assert found == told
+
+
+@pytest.mark.parametrize(("most", "told"), [(1, [1, 2]), (2, [0, 2, 3]), (3, [0, 0, 3])])
+def test_a_bound_on_tries_holds_in_an_outage_too(most: int, told: list[int]) -> None:
+    """Each error counts against it, whatever else is answered."""
+    retries = RetryPolicy(tries_most=most)
+    assert [retries.worn_out(1, 0.0, counts=False) for _ in told] == told
+
+
+def test_what_is_known_of_an_email_in_trouble() -> None:
+    """Two errors or a refusal keep it out of packs; an answer to a pack clears each of its emails."""
+    retries = RetryPolicy()
+    assert (retries.clean, retries.troubled(1), retries.stuck(1)) == (True, False, False)
+    retries.worn_out(1, 0.0, counts=True)
+    assert (retries.clean, retries.troubled(1), retries.stuck(1)) == (False, False, False)
+    retries.worn_out(1, 0.0, counts=True)
+    assert (retries.troubled(1), retries.stuck(1), retries.troubled(2)) == (True, True, False)
+    retries.worn_out(3, 0.0, counts=False)
+    assert (retries.stuck(3), retries.troubled(3)) == (True, False)
+    retries.answered(-1, "main", 0.0, packed=(1, 2))
+    assert (retries.troubled(1), retries.stuck(1), retries.stuck(3)) == (False, False, False)
+    retries.worn_out(3, 0.0, counts=True)
+    assert not retries.stuck(4)
+    retries.settled(3)
+    assert retries.clean
+    retries.refusals.refused(5, "main", 1.0, by_key=False, status=400, probe=False)
+    assert (retries.clean, retries.troubled(5), retries.stuck(5)) == (False, True, True)
+    retries.settled(5)
+    assert (retries.clean, retries.troubled(5), retries.stuck(5)) == (True, False, False)
+
+
+def test_refusals_of_one_key_leave_another_alone() -> None:
+    """Each key has a streak of its own, and the run another; an answer ends that of its key and the run's."""
+    play = Play()
+    assert [play.refused(1, "a"), play.refused(2, "b"), play.refused(3, by_key=False)] == [Fault.OPEN] * 3
+    assert [play.refused(4, "a"), play.refused(5, "b"), play.refused(6, by_key=False)] == [Fault.OPEN] * 3
+    play.answered(9, "a")
+    assert play.refused(7, "b") is Fault.KEY
+    assert play.refused(8, "a") is Fault.OPEN
+    assert play.refused(8, by_key=False) is Fault.OPEN
+
+
+def test_probes_count_for_two_and_blame_no_email() -> None:
+    """Alone one leaves it open; with any other refusal key or run is at fault."""
+    play = Play()
+    assert play.refused(9, probe=True, by_key=False) is Fault.OPEN
+    assert not play.refusals.was_refused(9)
+    assert play.refused(7, by_key=False) is Fault.RUN
+    play = Play()
+    play.refused(9)
+    play.answered(8)
+    assert play.refused(9, probe=True) is Fault.OPEN, "what was refused before is no email's own as a probe"
