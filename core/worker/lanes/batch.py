@@ -31,7 +31,6 @@ from core.llm.replies import estimated_usage, reply_of
 from core.llm.task import fixed_chars, messages
 from core.model import BatchLimits, ChatMessage, Forecast, Parcel, PendingEmail, Reply, Task, Verdict
 from core.quota.forecast.lanes import CANCEL_S, LATE_FACTOR, WINDOW_S, OutBatches, end_with_batches
-from core.quota.forecast.plans import Price
 from core.storage.writing.store import Answer, Store
 from core.worker.queue import Queue
 from core.worker.retries import Fault
@@ -121,7 +120,6 @@ class BatchLane:
         server: BatchServer,
         clock: Callable[[], float],
         reports: Reports,
-        price: Price | None = None,
         limits: BatchLimits = USUAL,
         live: Callable[[float], Forecast | None] = lambda _: None,
         at: Callable[[str], None] = lambda _: None,
@@ -132,7 +130,6 @@ class BatchLane:
         self._server = server
         self._clock = clock
         self._reports = reports
-        self._price = price
         self._usual = limits
         self._live = live
         self._at = at
