@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 
 from tests.tui.fake_engine import FakeEngine
@@ -82,6 +83,21 @@ class Desk:
     def lines_of(self, selector: str) -> list[str]:
         """The lines that a pane draws."""
         return [content.plain for content in self.app.screen.query_one(selector, LinesWidget)._lines]
+
+
+def toned(told: Content) -> str:
+    """A line with each part behind its tone: ``<bold $accent>r <$quiet>review``."""
+    at, parts = 0, []
+    for span in told.spans:
+        parts += [f"<>{told.plain[at : span.start]}"] if span.start > at else []
+        parts.append(f"<{span.style}>{told.plain[span.start : span.end]}")
+        at = span.end
+    return "".join(parts) + (f"<>{told.plain[at:]}" if at < len(told.plain) else "")
+
+
+def toned_rows(rows: Iterable[Content]) -> list[str]:
+    """Lines with their tones, without the blanks at their ends."""
+    return [toned(row).rstrip() for row in rows]
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.model import EmailState, PacePoint
-from tests.tui.fakes import email
+from core.model import EmailState, Forecast, PacePoint
+from tests.tui.fakes import TASK, email
 from tui.text import numbers as present
 from tui.text import rates
 from tui.text.plan import span
@@ -30,20 +32,39 @@ def point(at: float, labeled: int, waited_s: float = 0.0) -> PacePoint:
         (0, "0"),
         (950, "950"),
         (9_999, "9,999"),
+        (9_999.5, "10.0k"),
         (12_345, "12.3k"),
+        (99_949, "99.9k"),
+        (99_950, "100k"),
         (367_000, "367k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
         (4_120_000, "4.1M"),
+        (999_500_000, "1.0G"),
         (2e9, "2.0G"),
     ],
 )
 def test_a_large_count_is_shortened(value: float, text: str) -> None:
-    """A large count is shown with a unit, a small one as it is."""
+    """A large count is shown with a unit, a small one as it is, in five cells at most."""
     assert present.compact(value) == text
+    assert len(text) <= 5
 
 
 @pytest.mark.parametrize(
     ("part", "whole", "text"),
-    [(0, 0, "0 %"), (0, 10, "0 %"), (1, 5000, "<1 %"), (5030, 5031, "99 %"), (5031, 5031, "100 %"), (1, 2, "50 %")],
+    [
+        (0, 0, "0 %"),
+        (5, -1, "0 %"),
+        (1, 1, "100 %"),
+        (0, 10, "0 %"),
+        (1, 5000, "<1 %"),
+        (1, 100, "1 %"),
+        (99.4, 100, "99 %"),
+        (5030, 5031, "99 %"),
+        (5031, 5031, "100 %"),
+        (11, 10, "100 %"),
+        (1, 2, "50 %"),
+    ],
 )
 def test_percent_is_100_only_when_all_is_done(part: int, whole: int, text: str) -> None:
     """A share never rounds up to 100 percent nor down to none."""
@@ -52,7 +73,15 @@ def test_percent_is_100_only_when_all_is_done(part: int, whole: int, text: str) 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "00:00"), (0.2, "00:01"), (41, "00:41"), (60, "01:00"), (3_599.5, "1:00:00"), (90_061, "1 d 01:01:01")],
+    [
+        (-3, "00:00"),
+        (0.2, "00:01"),
+        (41, "00:41"),
+        (60, "01:00"),
+        (3_599.5, "1:00:00"),
+        (86_400, "1 d 00:00:00"),
+        (90_061, "1 d 01:01:01"),
+    ],
 )
 def test_a_countdown_never_shows_less_than_is_left(seconds: float, text: str) -> None:
     """What is left is rounded up, and grows hours and days where it has them."""
@@ -61,7 +90,19 @@ def test_a_countdown_never_shows_less_than_is_left(seconds: float, text: str) ->
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.2, "1 s"), (59.5, "60 s"), (61, "2 min"), (3_600, "1 h 00"), (23_328, "6 h 29"), (97_200, "1 d 03")],
+    [
+        (-1, "0 s"),
+        (0.2, "1 s"),
+        (59.5, "60 s"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3_540, "59 min"),
+        (3_600, "1 h 00"),
+        (23_328, "6 h 29"),
+        (86_340, "23 h 59"),
+        (86_400, "1 d 00"),
+        (97_200, "1 d 03"),
+    ],
 )
 def test_a_coarse_wait_fits_into_few_cells_and_is_rounded_up(seconds: float, text: str) -> None:
     """Where seconds have no room, what is left is shown in two units at most."""
@@ -70,7 +111,18 @@ def test_a_coarse_wait_fits_into_few_cells_and_is_rounded_up(seconds: float, tex
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-1, "0.0 s"), (0.24, "0.2 s"), (42, "42 s"), (180, "3 min"), (18_000, "5 h"), (200_000, "2 d")],
+    [
+        (-1, "0.0 s"),
+        (0.24, "0.2 s"),
+        (10, "10 s"),
+        (42, "42 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "120 min"),
+        (7_200, "2 h"),
+        (172_799, "48 h"),
+        (172_800, "2 d"),
+    ],
 )
 def test_ages_are_coarse(seconds: float, text: str) -> None:
     """An age has the precision that a person can use."""
@@ -78,10 +130,9 @@ def test_ages_are_coarse(seconds: float, text: str) -> None:
 
 
 def test_moments_name_their_day_where_it_is_another() -> None:
-    """Today needs no day, this week its name, anything else its date."""
-    assert present.moment(AT + 60, AT, UTC) == "16:01"
-    assert present.moment(AT + 86_400, AT, UTC) == "Tue 16:00"
-    assert present.moment(AT + 9 * 86_400, AT, UTC) == "03 Dec 16:00"
+    """Today needs no day, less than six days their name, anything else its date."""
+    days = {0: "16:00", 1: "Tue 16:00", -1: "Sun 16:00", 5: "Sat 16:00", 6: "30 Nov 16:00", -6: "18 Nov 16:00"}
+    assert {n: present.moment(AT + n * 86_400, AT, UTC) for n in days} == days
 
 
 def test_an_interval_of_one_moment_is_shown_once() -> None:
@@ -99,8 +150,20 @@ def test_fitted_foreign_text_has_exactly_its_width(text: str, width: int, right:
 
 
 def test_a_long_name_keeps_both_ends() -> None:
-    """Names that begin alike can be distinguished after they were cut."""
+    """Names that begin alike can be distinguished after they were cut; in fewer than five cells the end is lost."""
     assert present.both_ends("org_01jabcdefgh7", 9) == "org_…fgh7"
+    cut = {10: "abcdefghij", 9: "abcd…ghij", 8: "abcd…hij", 6: "abc…ij", 5: "ab…ij", 4: "abc…"}
+    assert {width: present.both_ends("abcdefghij", width) for width in cut} == cut
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [("ab", -1, ""), ("ab", 0, ""), ("ab", 1, "a"), ("ab", 2, "ab"), ("abc", 2, "a…"), ("ab", 4, "ab  ")],
+)
+def test_text_that_does_not_fit_ends_in_an_ellipsis(text: str, width: int, shown: str) -> None:
+    """In one cell there is no room for one; what fits is padded."""
+    assert present.fit(text, width) == shown
+    assert present.foreign(text, width) == shown
 
 
 @given(st.floats(min_value=-1, max_value=2), st.integers(min_value=1, max_value=60))
@@ -114,14 +177,16 @@ def test_bars_have_their_width(share: float, width: int) -> None:
 def test_what_is_not_zero_can_be_seen() -> None:
     """The smallest share draws something, and none draws nothing."""
     assert present.bar(0.0001, 10).strip() == "▏"
-    assert present.bar(0, 10).strip() == ""
+    bars = {0: "   ", 0.001: "▏  ", 0.3: "▉  ", 0.5: "█▌ ", 1: "███", 2: "███", -1: "   "}
+    assert {share: present.bar(share, 3) for share in bars} == bars
     assert present.meter(0.001, 8)[0] == "", "no cell for less than half of one"
 
 
 def test_the_rail_is_full_only_when_all_is_done() -> None:
     """Nearly done is not drawn as done."""
     assert present.rail(0.9999, 20)[1] != "" or present.rail(0.9999, 20)[0].endswith("╸")
-    assert present.rail(1.0, 20) == ("━" * 20, "")
+    rails = {0: ("", "───"), 0.16: ("", "───"), 0.17: ("╸", "──"), 0.5: ("━╸", "─"), 0.99: ("━━╸", ""), 1: ("━━━", "")}
+    assert {share: present.rail(share, 3) for share in rails} == rails
 
 
 @pytest.mark.parametrize(
@@ -147,6 +212,8 @@ def test_a_share_of_a_whole_run_is_exact() -> None:
     assert present.share(135, 197, 197) == "69 %"
     assert present.share(135, 197, 210) == "67–70 %"
     assert present.share(135, 197, 10_000_000) == present.share(135, 197) == "62–75 %"
+    assert (present.share(1, 2, 2), present.share(1, 2, 3), present.share(1, 2, 1)) == ("50 %", "15–85 %", "50 %")
+    assert present.share(500_000, 1_000_000) == "50 %"
 
 
 def test_a_share_without_emails_is_a_dash() -> None:
@@ -239,3 +306,141 @@ def test_an_email_about_which_no_call_was_made_counts_no_ask() -> None:
 def test_a_length_of_time_takes_its_unit_at_twice_its_size(seconds: float, shown: str) -> None:
     """Two minutes are no 120 seconds, and from twenty of a unit on there is no decimal."""
     assert span(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("recent", "overall"), [((250, 250), (5000, 5000)), ((0, 0), (5, 10)), ((10, 10), (10, 10)), ((5, 10), (9, 10)), ((0, 9), (0, 90))]
+)  # fmt: skip
+def test_no_trend_is_shown_without_anything_to_compare(recent: tuple[int, int], overall: tuple[int, int]) -> None:
+    """Equal shares, no newest labels, and a run of which the newest labels are all."""
+    assert present.trend(*recent, *overall) == " "
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected", "took_s", "said"),
+    [
+        (0, None, 0.0, "0 imported, 0 a second"),
+        (5, None, 2.0, "5 imported, 2 a second"),
+        (0, 10, 5.0, "0 of about 10 imported, 0 a second"),
+        (12_000, 40_000, 4.0, "12,000 of about 40,000 imported, 3,000 a second, 00:10 left"),
+    ],
+)
+def test_an_import_says_how_far_it_is(taken: int, expected: int | None, took_s: float, said: str) -> None:
+    """How long it takes yet is known where it has begun and its size is expected."""
+    assert present.imported(taken, expected, took_s) == said
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [("ana", "ana"), ("Ana <a@b.org>", "Ana"), ('"Ana B" <a@b.org>', "Ana B"), ("<a@b.org>", "<a@b.org>"), ("", "")],
+)
+def test_a_sender_is_named_without_the_address(sender: str, name: str) -> None:
+    """The address stands where there is no name."""
+    assert present.who(sender) == name
+
+
+@pytest.mark.parametrize(
+    ("forecast", "end"),
+    [
+        ((600.0, 300.0, 900.0), "16:05 – 16:15"),
+        ((600.0, 300.0, None), "16:05 – 16:10"),
+        ((600.0, None, None), "by 16:10"),
+        ((None, 300.0, None), ""),
+        ((None, None, 900.0), ""),
+        ((None, None, None), ""),
+    ],
+)
+@pytest.mark.usefixtures("utc")
+def test_the_end_of_a_run_is_an_interval_where_both_ends_are_known(
+    forecast: tuple[float | None, float | None, float | None], end: str
+) -> None:
+    """Counted from the moment of the forecast; where one end is not known, the likely one stands for it."""
+    assert present.end_of(Forecast(*forecast, ""), AT, AT) == end
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ("6,000 characters", "one email a call")),
+        ({"truncate_tail": 1200}, ("6,000 characters, 1,200 of them from its end", "one email a call")),
+        ({"quoted": "drop"}, ("6,000 characters; without quotes", "one email a call")),
+        ({"quoted": "mark", "pack": 2}, ("6,000 characters; quotes marked", "up to 2 emails a call")),
+        ({"pack": 0}, ("6,000 characters", "as many emails a call as the control sample allows (auto)")),
+    ],
+)
+def test_a_task_says_what_of_a_text_it_sends_and_how_many_share_a_call(
+    changes: dict[str, Any], told: tuple[str, str]
+) -> None:
+    """In words, as the pages of the task show it."""
+    task = replace(TASK, **changes)
+    assert (present.cut_words(task), present.pack_words(task)) == told
+
+
+def test_sizes_of_packs_are_offered_with_their_meaning() -> None:
+    """From one text a call to twenty, and as many as the sample allows."""
+    assert [size for size, _ in present.pack_options("email")] == [1, 2, 5, 10, 20, 0]
+    assert present.pack_options("query")[0][1] == "one query a call"
+    assert present.pack_options("query")[4][1] == "up to 20 queries a call"
+
+
+def test_further_settings_are_told_where_a_task_has_them() -> None:
+    """A seed of 0 is one; nothing is told of what is not sent."""
+    given: dict[str, Any] = {
+        "seed": 0, "stop": ("é",), "schema": True, "logprobs": True, "extra_body": '{"a": 1}',
+    }  # fmt: skip
+    names = {"extra_body": "sent too"}
+    for name, value in given.items():
+        told = present.further_settings(replace(TASK, model=replace(TASK.model, **{name: value})))
+        assert [each for each, _ in told] == [names.get(name, name)]
+    assert present.further_settings(replace(TASK, model=replace(TASK.model, seed=0, stop=("é",)))) == [
+        ("seed", "0"),
+        ("stop", '["é"]'),
+    ]
+    assert present.further_settings(TASK) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "figures"),
+    [
+        (0.0, (0.0, 0.0, 0.0, 0.0)),
+        (0.2, (600.0, 600.0, 600.0, 0.0)),
+        (5.0, (60.0, 60.0, 60.0, 0.0)),
+        (6.0, (150.0, 150.0, 150.0, 1.0)),
+        (10.0, (90.0, 90.0, 120.0, 3.0)),
+        (64.9, (90.0, 90.0, 120.0, 3.0)),
+        (65.0, (120.0, 90.0, 120.0, 3.0)),
+        (70.0, (0.0, 90.0, 120.0, 3.0)),
+    ],
+)
+def test_the_rate_is_that_of_the_last_minute(now: float, figures: tuple[float, ...]) -> None:
+    """Labels a minute now, in the mean and at most, and the seconds waited; a slice counts as far as it is over."""
+    assert rates.rate((point(0, 5), point(5, 10, 3.0)), now) == rates.Rate(*figures)
+
+
+@pytest.mark.parametrize(
+    ("now", "width", "told", "each_s"),
+    [
+        (5.0, 0, "", 0.0),
+        (14.0, 2, "90 w", 10.0),
+        (15.0, 3, "120 w 0", 5.0),
+        (16.0, 3, "0 90 0", 10.0),
+        (20.0, 4, "120 w 0 0", 5.0),
+        (20.1, 4, "0 90 0 0", 10.0),
+        (1_000.0, 2, "0 0", 120.0),
+    ],
+)
+def test_columns_of_the_graph_stand_for_as_few_slices_as_fit(now: float, width: int, told: str, each_s: float) -> None:
+    """A column in which nothing was labeled and half of it waited is marked."""
+    pace = (point(0, 5), point(5, 10, 5.0), point(10, 0, 2.5))
+    columns, span_s = rates.columns(pace, now, width)
+    assert (" ".join("w" if each.waited else f"{each.rate:g}" for each in columns), span_s) == (told, each_s)
+
+
+def test_without_any_pace_the_graph_is_empty() -> None:
+    """So many columns, of no length, with nothing in them."""
+    assert rates.columns((), 5.0, 3) == ((rates.Column(0.0, waited=False),) * 3, 0.0)
+    assert rates.columns((), 5.0, -1) == ((), 0.0)
+    assert rates.graph([rates.Column(0.0, waited=False)], 2) == [" ", " "]
+    assert rates.graph([rates.Column(0.1, waited=False), rates.Column(100.0, waited=False)], 2) == [" █", "▁█"]
+    drawn = rates.graph([rates.Column(each, waited=each == 50) for each in (50.0, 100.0, 25.0)], 2)
+    assert drawn == [" █ ", f"{rates.WAITED}█▄"]

@@ -17,8 +17,6 @@ from core.model import PACK_AUTO, Forecast, Task
 from core.text import inert, one_line, plural_of
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-FIVE_CELLS = 9_999.5
-"""From here on a count with its separator is wider than five cells."""
 MIDDLE_CUT = 5
 """Cells from which on a name can lose its middle and still be distinguished."""
 Z_95 = 1.959964
@@ -36,17 +34,12 @@ def rounded(count: int) -> int:
 
 
 def compact(value: float) -> str:
-    """Return a large count in at most six cells: ``950``, ``12.3k``, ``4.1M``."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            scaled = value / (1e3 if unit == "k" else size)
-            return f"{scaled:,.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}{unit}"
+    """Return a count in at most five cells: ``950``, ``9,999``, ``12.3k``, ``367k``, ``4.1M``."""
+    for least, size, unit in ((999.5e6, 1e9, "G"), (999.5e3, 1e6, "M"), (9_999.5, 1e3, "k")):
+        if value >= least:
+            scaled = value / size
+            return f"{scaled:,.0f}{unit}" if scaled >= 99.95 else f"{scaled:.1f}{unit}"
     return number(value)
-
-
-def five(value: float) -> str:
-    """Return a count in at most five cells: ``9,999``, ``10.2k``."""
-    return number(value) if value < FIVE_CELLS else compact(value)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

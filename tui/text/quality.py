@@ -49,7 +49,7 @@ MOST_CONFUSED = 6
 def not_shown(quality: Quality) -> str:
     """Return a sentence on labels whose figures are not listed, or an empty text."""
     more = len(quality.figures.labels) - MOST_LABELS
-    return f"and {number(more)} more labels, given less often" if more > 0 else ""
+    return f"and {plural(more, 'more label')}, given less often" if more > 0 else ""
 
 
 def named(quality: Quality, value: str) -> str:
@@ -295,7 +295,7 @@ def _confusion(quality: Quality) -> list[Content]:
             parts.append((fit(number(people[label]), 16), tone))
         rows.append(line(*parts))
     if (more := len(quality.confusion) - len(labels)) > 0:
-        rows.append(line((f"and {number(more)} more labels, met less often", "$quiet")))
+        rows.append(line((f"and {plural(more, 'more label')}, met less often", "$quiet")))
     return rows
 
 

@@ -100,7 +100,8 @@ def revealed(
         )
     if found.cannot_tell:
         told.append(f"you could not tell {number(found.cannot_tell)}")
-    rows: list[Content] = [line((f"Batch {batch} is answered. ", "bold $bright"), "; ".join(told) + "." * bool(told))]
+    said = "; ".join(told) + "." * bool(told)
+    rows: list[Content] = [line((f"Batch {batch} is answered. ", "bold $bright"), said[:1].upper() + said[1:])]
     if found.differing:
         left = len(found.differing) - most
         rest = f" (and {number(left)} more)" if left > 0 else ""

@@ -16,7 +16,7 @@ from tui.actions.context import Scope, Selected
 from tui.actions.keymap import key
 from tui.screens.keys.editing import KeyEditing
 from tui.screens.keys.windows import ask_for_key
-from tui.text.numbers import bar, clock, compact, countdown, five, join, number, percent, plural
+from tui.text.numbers import bar, clock, compact, countdown, join, number, percent, plural
 from tui.text.state_sentence import StateSentence
 from tui.view_state import ScreenData, data_age
 from tui.widgets.lists.rows import ListColumn, Row, Rows, widths_of
@@ -138,7 +138,7 @@ def _window(window: WindowStatus, *, roomy: bool) -> Row:
     full = f"refills in {countdown(window.full_in_s)}" if window.full_in_s > 0 else "full"
     told = f"{number(used)} of {number(window.limit)} {window.dimension.words}"
     if not roomy:
-        full, told = full.replace("refills in", "refills"), f"{five(used)} of {five(window.limit)}"
+        full, told = full.replace("refills in", "refills"), f"{compact(used)} of {compact(window.limit)}"
     cells = (
         (window.dimension.value, "$quiet"),
         (percent(used, window.limit), "$foreground"),

@@ -209,7 +209,7 @@ class Rows(ScrollView, can_focus=True):
             index += direction
         if 0 <= index < self._count:
             self.cursor = index
-        elif self.cursor <= 1:
+        elif direction < 0:  # nothing above can be chosen, but it can be seen
             self.scroll_to(y=0, animate=False)
 
     def _settle(self, index: int) -> int:

@@ -86,12 +86,12 @@ def row_of(run: RunSummary, now: float) -> Row:
 
 
 def size(size_bytes: int) -> str:
-    """Return a size with its unit: ``120 kB``, ``4.2 MB``, ``1.3 GB``."""
+    """Return a size with its unit, in at most eight cells up to a terabyte: ``120 kB``, ``4.2 MB``, ``1.3 GB``."""
     if size_bytes < 1e3:
         return f"{size_bytes} B"
-    if size_bytes < 1e6:
-        return f"{size_bytes / 1e3:,.0f} kB"
-    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:,.1f} GB"
+    if size_bytes < 999.5e3:
+        return f"{size_bytes / 1e3:.0f} kB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 999.95e6 else f"{size_bytes / 1e9:,.1f} GB"
 
 
 def about(run: RunSummary) -> str:

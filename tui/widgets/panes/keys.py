@@ -12,7 +12,7 @@ from core.model import Dimension, KeyState, KeyStatus, WindowStatus
 from core.text import one_line
 from tui.actions.keymap import key as key_of
 from tui.actions.keymap import keyed
-from tui.text.numbers import both_ends, coarsely, compact, countdown, fit, five, foreign, meter, percent, plural
+from tui.text.numbers import both_ends, coarsely, compact, countdown, fit, foreign, meter, percent, plural
 from tui.text.parts import Part, line
 from tui.widgets.panes.pane import Pane
 
@@ -185,7 +185,7 @@ def _by_reason(group: Organization, width: int) -> list[Content]:
 def _window(window: WindowStatus, width: int) -> Content:
     share = used_share(window)
     used, free = meter(share, 6)
-    spent = f"{five(share * window.limit)} of {five(window.limit)}"
+    spent = f"{compact(share * window.limit)} of {compact(window.limit)}"
     room = max(0, width - 18)
     refill = f"refills in {countdown(window.full_in_s)}" if window.full_in_s >= 1 else "full"
     if room < REFILLS_IN:  # by the room and not by the text, so that all windows of a pane have one form

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from core.model import PacePoint
-from tui.text.numbers import age, clock, countdown, fit, five
+from tui.text.numbers import age, clock, compact, countdown, fit
 from tui.text.parts import line
 from tui.text.rates import WAITED, Column, Rate, columns, graph, rate
 from tui.widgets.panes.pane import Pane
@@ -61,7 +61,7 @@ class RatePane(Pane):
         rows: list[Content] = []
         for n, blocks_of_row in enumerate(blocks):
             bottom = n == len(blocks) - 1
-            marked = five(top) if n == 0 else "0" if bottom else ""
+            marked = compact(top) if n == 0 else "0" if bottom else ""
             rows.append(
                 line((fit(marked, SCALE - 1, right=True) + " ", "$quiet"), _colored(blocks_of_row, cols, bottom))
             )
@@ -93,7 +93,7 @@ def _legend(figures: Rate, width: int) -> Content:
         ("mean", figures.mean, "$bright"),
         ("peak", figures.peak, "$bright"),
     ):
-        parts += [(f"{name} ", "$quiet"), (fit(five(value), 5, right=True), tone), ("  ", "")]
+        parts += [(f"{name} ", "$quiet"), (fit(compact(value), 5, right=True), tone), ("  ", "")]
     parts[-1] = (" ", "")
     room = width - LEGEND
     waited = countdown(figures.waited_s)
