@@ -1,0 +1,113 @@
+"""Screens without a console: the methods of a screen on a state that a test gives, and a note of all that they ask for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+from tests.tui.fakes import NOW
+
+ATTACHED = {"is_mounted": True, "is_attached": True, "display": True, "styles": SimpleNamespace(display="block")}
+"""What a widget on the screen says of itself."""
+GONE = {**ATTACHED, "is_mounted": False}
+
+
+class Bare:
+    """An object with the methods and properties of a class, and of its state only what is given."""
+
+    def __init__(self, of: type, **state: Any) -> None:
+        vars(self).update(ATTACHED | state, _of=of)
+
+    def __getattr__(self, name: str) -> Any:
+        found = inspect.getattr_static(vars(self)["_of"], name)
+        if isinstance(found, property):
+            return found.fget(self)  # type: ignore[misc]
+        return MethodType(found, self) if isinstance(found, FunctionType) else found
+
+
+class Noted:
+    """A console that does at once what it is asked for, and notes it: sentences, windows, calls to the engine."""
+
+    def __init__(
+        self, *, path: Path | None = Path("run.db"), read_only: bool = False, view: Any = None, **answers: Any
+    ) -> None:
+        self.told: list[str] = []
+        self.windows: list[tuple[Any, Callable[[Any], None] | None]] = []
+        self.answers, self.view = answers, view
+        self.run_path, self.read_only = path, read_only
+        self.jobs = self.chores = self.countings = SimpleNamespace(send=self._send, ask=self._ask, tell=self._tell)
+        self.poller = SimpleNamespace(ask=self._ask, hurry=lambda: self.told.append("hurry"))
+        self.engine = _Engine(self)
+        self.view_state = SimpleNamespace(snapshot=None, runs=None, item="email")
+        self.clock = lambda: NOW
+
+    def _send(self, work: Callable[[], Any], then: Callable[[Any], Any], failed: object = None) -> None:
+        then(work())
+
+    def _ask(self, question: Callable[[Any], Any], then: Callable[[Any], Any], failed: object = None) -> None:
+        then(question(self.view))
+
+    def _tell(self, then: Callable[[Any], Any], what: Any) -> None:
+        then(what)
+
+    def say(self, sentence: str, *, severity: str = "") -> None:
+        self.told.append(f"{severity}: {sentence}" if severity else sentence)
+
+    def push_screen(self, window: Any, answered: Callable[[Any], None] | None = None) -> None:
+        self.told.append(type(window).__name__)
+        self.windows.append((window, answered))
+
+    def answer(self, given: Any) -> None:
+        """Answer the newest window."""
+        answered = self.windows[-1][1]
+        assert answered is not None
+        answered(given)
+
+    def send(self, command: Any, what: str = "") -> None:
+        self.told.append(f"sends {type(command).__name__}" + (f" {what}" if what else ""))
+
+    def do_back(self) -> None:
+        self.told.append("back")
+
+    def open_run(self, path: str) -> None:
+        self.told.append(f"opens {path}")
+
+    def perform(self, action: str) -> None:
+        self.told.append(f"performs {action}")
+
+    def job(self, work: Callable[[], Any], said: str) -> None:
+        work()
+        self.say(said)
+
+    def screen_data(self) -> str:
+        return "data"
+
+
+class _Engine:
+    """Notes the names of what is asked of it, and answers what the test gave for them."""
+
+    def __init__(self, noted: Noted) -> None:
+        self._noted = noted
+        self.settings = SimpleNamespace(base_url=None)
+        self.read_only = False
+
+    def operator(self) -> str:
+        return "ana"
+
+    def text_of(self, task: Any) -> str:
+        return f"text of {task.version}" + (f" in packs of {task.pack}" if task.pack != 1 else "")
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def asked(*_: Any, **__: Any) -> Any:
+            self._noted.told.append(name)
+            return self._noted.answers.get(name)
+
+        return asked
+
+
+def bare(of: type, app: Noted, **state: Any) -> Any:
+    """A screen of that class in that console."""
+    return Bare(of, console_app=app, app=app, **state)
