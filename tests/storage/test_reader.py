@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlite_utils import Database
 
 from core.errors import RunFileError, RunNotFoundError
 from core.model import RunState, SourceEmail, Task, View, Wait
 from core.storage.file.lock import RunLock, companion
+from core.storage.file.rows import task_to_definition
+from core.storage.file.schema import migrations
+from core.storage.file.schema_version import APPLICATION_ID, FORMAT_VERSION
+from core.storage.reading.filters import parse
+from core.storage.reading.ordering import Order
 from core.storage.reading.reader import RunReader
+from core.storage.reading.reviews import doubts, rates_over_run, read_audit
 from core.storage.reading.sampling import sample
+from core.storage.reading.search import Search
 from core.storage.reading.summaries import STALE_AFTER_S
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Beat, Store
@@ -225,3 +235,122 @@ def test_reading_changes_nothing(make_run: MakeRun) -> None:
         reader.record(1)
         list(reader.export_rows())
     assert path.read_bytes() == before
+
+
+def as_of_format(path: Path, number: int, task: Task) -> None:
+    """Make a run file as labeltui of that format wrote it, with all that the format can hold of one labeled email."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        later = list(migrations.pending(Database(db)))[number + 2 :] if number < FORMAT_VERSION else []
+        migrations.apply(Database(db), stop_before=later[0].name if later else None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {number}")
+        db.execute("INSERT INTO task VALUES ('v1', 'mail', ?, 0)", (task_to_definition(task),))
+        db.execute(
+            "INSERT INTO run(id, name, source, created_at, work_order, seed, dedupe, simulated, task_version)"
+            " VALUES (1, 'old', 'mail.csv', 1, 'source', 7, 1, 0, 'v1')"
+        )
+        db.execute(
+            "INSERT INTO email(id, position, source_id, content_hash, subject, state, label, label_source)"
+            " VALUES (1, 0, 'a', 'h', 's', 'labeled', '1', 'model')"
+        )
+        raw = "raw" if number < 11 else "raw_whole"
+        db.execute(f"INSERT INTO body(email_id, text, {raw}) VALUES (1, 'Subject: s\n\nhello', 'Subject: s\n\nhello')")
+        db.execute(
+            "INSERT INTO attempt(id, email_id, n, kind, key_alias, organization, model, task_version, started_at,"
+            " latency_s, outcome, raw_answer, prompt_tokens, completion_tokens)"
+            " VALUES (1, 1, 1, 'ask', 'main', 'org', 'm', 'v1', 5, 0.5, 'answered', '1', 100, 2)"
+        )
+        db.execute(
+            "INSERT INTO label(email_id, value, source, attempt_id, task_version, at) VALUES (1, '1', 'model', 1, 'v1', 6)"
+        )
+        for since, statement in HELD_SINCE:
+            if number >= since:
+                db.execute(statement)
+
+
+HELD_SINCE = (
+    (2, "UPDATE email SET flags = 'ignore'"),
+    (3, "INSERT INTO note(email_id, text, author, at) VALUES (1, 'a note', 'ada', 7)"),
+    (3, "UPDATE email SET settled_at = 8, sent_at = 4"),
+    (4, "INSERT INTO alarm(watch, at, state, sentence) VALUES ('labels', 9, 'raised', 'an alarm')"),
+    (4, "INSERT INTO sample(name, kind, seed, goal, rates, created_at) VALUES ('random', 'random', '5', 9, '{\"\": 1.0}', 0)"),
+    (4, "INSERT INTO review_batch VALUES ('ada', 1, '[]')"),
+    (4, "UPDATE attempt SET reply_model = 'm-2024'"),
+    (5, "UPDATE body SET columns = '{\"stars\": 5}'"),
+    (5, "INSERT INTO source_column VALUES (0, 'stars')"),
+    (5, "INSERT INTO skipped(place, reason) VALUES ('row 2', 'no text')"),
+    (6, "INSERT INTO canary(email_id, task_version, label, value, round, asked_at) VALUES (1, 'v1', '1', '0', 1, 0)"),
+    (7, "UPDATE run SET concurrency = 8"),
+    (8, "UPDATE run SET lane = 'batch'"),
+    (
+        8,
+        (
+            "INSERT INTO parcel(nonce, state, key_alias, organization, model, task_version, window, packed_at, total,"
+            " tokens, sent_at, polled_at, status)"
+            " VALUES ('n', 'done', 'main', 'org', 'm', 'v1', '24h', 1, 1, 9, 2, 12, 'completed')"
+        ),
+    ),
+    (10, "INSERT INTO place VALUES ('node-1', 'n', 'ready', '', 0, 0, 0)"),
+    (12, "INSERT INTO pack(id, size) VALUES (1, 3)"),
+    (12, "UPDATE attempt SET pack_id = 1, pack_position = 1"),
+    (12, "INSERT INTO control VALUES (1, 1, 'v1', '1', '0', 0, 3, 1, 10, NULL)"),
+    (13, "INSERT INTO total(name, value) VALUES ('lane:batch:answered', 4)"),
+    (15, "UPDATE attempt SET label_probability = 0.75"),
+    (16, "UPDATE total SET value = 40 WHERE name = 'by_model:v1:model:1'"),
+    (18, "UPDATE run SET reading = 'columns'"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(1, FORMAT_VERSION + 1))
+def test_a_file_of_any_format_shows_all_that_it_holds(number: int, task: Task, tmp_path: Path) -> None:
+    """Readers migrate nothing: what a format does not have is as if there were none of it."""
+    path = tmp_path / "old.db"
+    as_of_format(path, number, task)
+
+    def since(first: int, known: object, otherwise: object) -> object:
+        return known if number >= first else otherwise
+
+    with RunReader(path) as reader:
+        snapshot, (row,), record = reader.snapshot(NOW), reader.emails(), reader.record(1)
+        (exported,) = reader.export_rows()
+        (message,) = reader.messages()
+        assert (snapshot.labeled, row.label, exported.label, message.raw) == (1, "1", "1", "Subject: s\n\nhello")
+        assert row.flags == exported.flags == since(2, "ignore", "")
+        assert [note.text for note in record.notes] == since(3, ["a note"], [])
+        assert exported.note == since(3, "a note", "")
+        assert snapshot.alarms == since(4, ("labels: an alarm",), ())
+        assert exported.audit_rate == since(4, 1.0, None)
+        assert record.attempts[0].reply_model == since(4, "m-2024", None)
+        assert (exported.kept, reader.source_columns()) == since(5, ('{"stars": 5}', ("stars",)), (None, ()))
+        assert message.columns == since(5, {"stars": 5}, None)
+        assert reader.skipped_by_reason() == since(5, {"no text": 1}, {})
+        assert [row[1] for row in reader.skipped_rows()] == since(5, ["row 2"], [])
+        assert snapshot.canaries == since(6, (1, 1), (0, 0))
+        assert snapshot.concurrency == since(7, 8, None)
+        assert (snapshot.lane.lane, reader.lane().lane) == since(8, ("batch", "batch"), ("live", "live"))
+        assert [parcel.nonce for parcel in snapshot.parcels] == since(8, ["n"], [])
+        assert reader.batches_took_s() == since(8, 10.0, None)
+        assert [place.name for place in snapshot.places] == since(10, ["node-1"], [])
+        assert (record.attempts[0].pack is None) == (number < 12)
+        assert "batch" in [lane.lane for lane in snapshot.lanes] or number < 13
+        assert exported.label_probability == since(15, 0.75, None)
+        assert reader.reading() == since(18, "columns", "")
+    audit = read_audit(path)
+    assert audit.started == (number >= 4)
+    assert [batch.annotator for batch in audit.batches] == since(4, ["ada"], [])
+    assert [member.model for member in audit.drawn] == since(4, ["m-2024"], ["m"])
+    assert audit.by_model == since(16, {"1": 40}, {"1": 1})
+    assert (audit.packs is None) == (number < 12)
+    assert rates_over_run(path, "v1", slices=1)["canaries"] == since(6, [(1, 1)], [(0, 0)])
+    found = doubts(path, "v1", most=9)
+    assert (found.improbable, found.unsteady) == (since(15, (1,), ()), since(6, (1,), ()))
+    search = Search(path)
+    for typed, since_format in (("flag:ignore", 2), ("note:any", 3), ("label:1", 1)):
+        search.begin(parse(typed))
+        assert list(search.step().ids) == since(since_format, [1], []), typed
+    if number >= 3:
+        search.begin(parse(""), Order("settled"))
+        assert list(search.step().ids) == [1]
+    search.close()

@@ -26,6 +26,7 @@ from core.storage.file.schema_version import (
     FORMAT_WITH_CALLS_IN_FLIGHT,
     FORMAT_WITH_CANARIES,
     FORMAT_WITH_LABEL_COUNTS,
+    FORMAT_WITH_NOTES,
     FORMAT_WITH_PACKS,
     FORMAT_WITH_PROBABILITIES,
     FORMAT_WITH_REVIEWS,
@@ -142,12 +143,13 @@ def watches_of(db: sqlite3.Connection, path: Path, counts: Sequence[LabelCount] 
         )
         for _, at, value, reasks, latency, out, model, prints, email_id in reversed(newest)
     ]
-    failed = db.execute(
-        "SELECT e.settled_at FROM email AS e WHERE e.state = 'failed' AND e.settled_at >= ? AND EXISTS"
-        " (SELECT 1 FROM attempt AS a WHERE a.email_id = e.id AND a.task_version = ?)",
-        (asks[0][0] if asks else 0.0, version),
-    ).fetchall()
-    asks += [(at, Ask(None, reasked=False, failed=True)) for (at,) in failed]
+    if file_format >= FORMAT_WITH_NOTES:  # an older one does not know when an email failed
+        failed = db.execute(
+            "SELECT e.settled_at FROM email AS e WHERE e.state = 'failed' AND e.settled_at >= ? AND EXISTS"
+            " (SELECT 1 FROM attempt AS a WHERE a.email_id = e.id AND a.task_version = ?)",
+            (asks[0][0] if asks else 0.0, version),
+        ).fetchall()
+        asks += [(at, Ask(None, reasked=False, failed=True)) for (at,) in failed]
     if make is not None:
         query = "SELECT asked_at, email_id, label, value, round FROM canary WHERE task_version = ? ORDER BY id"
         asks += [(at, CanaryAnswer(*row)) for at, *row in db.execute(query, (version,))]
