@@ -9,15 +9,18 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, compress
 from typing import Any, TypeAlias
+
+import orjson
 
 from core.errors import RunFileError, UsageError
 from core.model import ExportRow, Task
 
 Cell: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Cell, ...]
+Block: TypeAlias = Sequence[Sequence[Cell]]
+"""Some rows as their columns, which are written together."""
 
 COLUMNS = ExportRow._fields[: ExportRow._fields.index("text") + 1]
 """The columns that every export has, in this order; other programs rely on them. ``text`` can be left out."""
@@ -84,10 +87,10 @@ def shares(text: str) -> Shares:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold what is written: columns, and rows that are read anew for each split (or all of them, for None)."""
+    """Hold what is written: columns, and blocks of rows, read anew for each split (or all of them, for None)."""
 
     columns: tuple[Column, ...]
-    read: Callable[[str | None], Iterator[Row]]
+    read: Callable[[str | None], Iterator[Block]]
     facts: Facts
     splits: tuple[str, ...] = ()
 
@@ -98,7 +101,22 @@ class Table:
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows."""
-        return self.read(None)
+        return chain.from_iterable(zip(*block, strict=True) for block in self.read(None))
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Yield all rows as columns, so many rows at once; the last ones may be fewer."""
+        held: list[list[Cell]] = [[] for _ in self.columns]
+        for block in self.read(None):
+            if not held[0] and len(block[0]) == size:
+                yield block
+                continue
+            for cells, more in zip(held, block, strict=True):
+                cells.extend(more)
+            while len(held[0]) >= size:
+                yield [cells[:size] for cells in held]
+                held = [cells[size:] for cells in held]
+        if held[0]:
+            yield held
 
     def of(self, split: str) -> Table:
         """Return the table of one split alone."""
@@ -115,14 +133,17 @@ class Table:
 
 
 def table_of(
-    pages: Callable[[], Iterable[Sequence[ExportRow]]],
+    pages: Callable[[], Iterable[Sequence[Sequence[Any]]]],
     facts: Facts,
     own: Sequence[str] = (),
     *,
     text: bool = True,
     split: Shares | None = None,
 ) -> Table:
-    """Return the table of pages of rows. ``own`` are the source's columns; without ``text`` no text is in it."""
+    """Return the table of pages: rows as their columns, one for each field of :class:`ExportRow`.
+
+    ``own`` are the source's columns; without ``text`` no text is in it.
+    """
     given = [name for name in COLUMNS if text or name != "text"]
     more = [name for name in MORE if text or name != "subject"]
     taken = {*COLUMNS, *((SPLIT,) if split else ())}
@@ -132,23 +153,22 @@ def table_of(
     more = [name for name in more if name not in named]  # the source's column of that name says it
     columns += [Column(name, _KINDS.get(name, "text")) for name in more]
     columns += [Column(SPLIT)] if split else []
-    end = len(given)  # they are the first fields of a row, in this order
-    places = [ExportRow._fields.index(name) for name in more]
-    behind: Callable[[ExportRow], Row] = (
-        itemgetter(*places) if len(places) > 1 else lambda row: tuple(row[place] for place in places)
-    )
+    places = [ExportRow._fields.index(name) for name in (*given, *more)]
+    end, kept, digest = len(given), ExportRow._fields.index("kept"), ExportRow._fields.index("content_hash")
 
-    def read(wanted: str | None) -> Iterator[Row]:
+    def read(wanted: str | None) -> Iterator[Block]:
         nothing = (None,) * len(own)
-        for row in chain.from_iterable(pages()):
-            if split:
-                side = split.of(row.content_hash)
-                if wanted is None or side == wanted:
-                    yield (*row[:end], *(_cells(row.kept, own) if row.kept else nothing), *behind(row), side)
-            elif own:
-                yield (*row[:end], *(_cells(row.kept, own) if row.kept else nothing), *behind(row))
-            else:
-                yield row[:end] + behind(row)
+        for fields in pages():
+            sides = [split.of(text) for text in fields[digest]] if split else []
+            if wanted is not None:
+                fields = [tuple(compress(cells, [side == wanted for side in sides])) for cells in fields]  # noqa: PLW2901
+                sides = [wanted] * len(fields[0])
+            if fields[0]:
+                block = [fields[at] for at in places]
+                if own:
+                    rows = (_cells(columns, own) if columns else nothing for columns in fields[kept])
+                    block[end:end] = zip(*rows, strict=True)
+                yield [*block, sides] if split else block
 
     return Table(tuple(columns), read, facts, split.names if split else ())
 
@@ -156,7 +176,7 @@ def table_of(
 def _cells(kept: str, names: Sequence[str]) -> Sequence[Cell]:
     """Return the source's own cells of a row; what is nested stays JSON."""
     try:
-        values = dict(json.loads(kept))
+        values = _read_alike(kept) or dict(json.loads(kept))
     except (ValueError, TypeError) as error:
         raise RunFileError(
             "The run file is damaged: the source's columns of a row cannot be read. Go back to a backup; --no-columns"
@@ -168,7 +188,17 @@ def _cells(kept: str, names: Sequence[str]) -> Sequence[Cell]:
     ]
 
 
+def _read_alike(kept: str) -> dict[str, Any]:
+    """Return the values by name where both readers of JSON agree: the fast one takes large numbers for fractions."""
+    try:
+        values = orjson.loads(kept)
+    except ValueError:  # half surrogate pairs, NaN
+        return {}
+    return values if isinstance(values, dict) and _ALIKE.issuperset(map(type, values.values())) else {}
+
+
 _PLAIN = (str, type(None))
+_ALIKE = frozenset((str, type(None), bool, int))
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:

@@ -9,17 +9,22 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice, repeat
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import orjson
 
 from core.exports.columns import Cell, Table
-from core.text import guarded
+from core.text import MAY_BEGIN, guarded
 
 BLOCK_ROWS = 250
 """Written at once. Of 1,000 emails the joined block takes fresh memory from the system each time: twice the CPU."""
+_SAMPLED = 16
+"""If so many cells differ, all are taken as different: to look at each of many texts costs as much as to write it."""
+_SHORT = 200
+"""Characters of a text up to which a column is written all at once; beyond, to copy it once more costs more."""
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _escaped = json.JSONEncoder().encode
 
@@ -36,12 +41,12 @@ class _UnixLines:
 
 def write_csv(table: Table, path: Path, raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write CSV: UTF-8, a header line, commas, line ends of Unix; returns how many rows."""
-    count, rows = 0, table.rows()
+    count = 0
     with path.open("wb") as file:
         file.write(_csv_lines(([name] for name in table.names), raw=raw))
-        while block := list(islice(rows, BLOCK_ROWS)):
-            file.write(_csv_lines(zip(*block, strict=True), raw=raw))
-            count += len(block)
+        for block in table.blocks(BLOCK_ROWS):
+            file.write(_csv_lines(block, raw=raw))
+            count += len(block[0])
     return count
 
 
@@ -51,30 +56,53 @@ def _csv_lines(columns: Iterable[Sequence[Cell]], *, raw: bool = False) -> bytes
     They are quoted as ``csv.writer`` quotes them, which takes ten times as long for a text.
     """
     field = _csv_field if raw else _safe_field
-    return b"\n".join(_lines((cells, field) for cells in columns)) + b"\n"
+
+    def fields(cells: Sequence[Cell]) -> Iterable[bytes]:
+        return _plain_fields(cells, raw=raw) or map(field, cells)
+
+    return b"\n".join(chain(_lines((cells, field, fields) for cells in columns), (b"",)))
 
 
-def _lines(columns: Iterable[tuple[Sequence[Cell], Callable[[Cell], bytes]]]) -> Iterable[bytes]:
-    """Return the lines of columns, joined by commas, each column with the function that writes its cells.
+Written: TypeAlias = tuple[Sequence[Cell], Callable[[Cell], bytes], Callable[[Sequence[Cell]], Iterable[bytes]]]
+"""A column, with the functions that write one of its cells, and many of them that differ."""
 
-    Each different cell is written once, and neighboring columns that hold one value each are joined once.
+
+def _lines(columns: Iterable[Written]) -> Iterable[bytes]:
+    """Return the lines of columns, joined by commas.
+
+    Neighbors whose cells repeat are joined once for all rows that are equal in them.
     """
     parts: list[Iterable[bytes]] = []
-    same: list[bytes] = []
-    count = 0
-    for cells, written in columns:
-        different, count = set(cells), len(cells)
-        once = len(different) * 2 > count > 1 or _are_mixed(cells, different)
-        if len(different) == 1 and not once:
-            same.append(written(cells[0]))
+    repeating: list[tuple[Sequence[Cell], dict[Cell, bytes]]] = []
+    for cells, field, fields in columns:
+        few = len(cells) < _SAMPLED or len(set(cells[:_SAMPLED])) < _SAMPLED
+        different = set(cells) if few else set()
+        if len(different) * 2 <= len(cells) and few and not _are_mixed(cells, different):
+            repeating.append((cells, {cell: field(cell) for cell in different}))
             continue
-        if same:
-            parts.append(repeat(b",".join(same), count))
-            same = []
-        parts.append(map(written, cells) if once else map({cell: written(cell) for cell in different}.get, cells))  # type: ignore[arg-type]
-    if same:
-        parts.append(repeat(b",".join(same), count))
+        if repeating:
+            parts += _joined(repeating)
+            repeating = []
+        parts.append(fields(cells))
+    if repeating:
+        parts += _joined(repeating)
     return map(b",".join, zip(*parts, strict=True))
+
+
+def _joined(columns: Sequence[tuple[Sequence[Cell], dict[Cell, bytes]]]) -> Iterable[Iterable[bytes]]:
+    """Return columns joined by commas where that is less work than to join them anew for each row."""
+    rows = list(zip(*(cells for cells, written in columns if len(written) > 1), strict=True))
+    different, count = set(rows), len(columns[0][0])
+    if not different:
+        return [repeat(b",".join(field for _, written in columns for field in written.values()), count)]
+    if len(different) * 2 > count:
+        return [map(written.__getitem__, cells) for cells, written in columns]
+    joined = {}
+    for row in different:
+        cells = iter(row)
+        fields = (written[next(cells)] if len(written) > 1 else next(iter(written.values())) for _, written in columns)
+        joined[row] = b",".join(fields)
+    return [map(joined.__getitem__, rows)]
 
 
 def _are_mixed(cells: Sequence[Cell], different: set[Cell]) -> bool:
@@ -97,6 +125,21 @@ def _csv_field(cell: Cell) -> bytes:
     return cell.encode("utf-8", "replace")
 
 
+def _plain_fields(cells: Sequence[Cell], *, raw: bool) -> list[bytes]:
+    """Return cells all at once where none is quoted or guarded, such as ids and dates; otherwise nothing."""
+    if not (isinstance(cells[0], str) and len(cells[0]) < _SHORT):
+        return []
+    try:
+        joined = "\n".join(cells)  # type: ignore[arg-type]
+    except TypeError:
+        return []
+    if '"' in joined or "," in joined or "\r" in joined or joined.count("\n") >= len(cells):
+        return []
+    if not raw and (";" in joined or not MAY_BEGIN.isdisjoint({cell[:1] for cell in cells})):  # type: ignore[index]
+        return []
+    return joined.encode("utf-8", "replace").split(b"\n")
+
+
 def write_labels(table: Table, path: Path, raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write one column, ``label``: a line for each item in source order, empty without a label."""
     label = table.names.index("label")
@@ -114,16 +157,33 @@ def write_labels(table: Table, path: Path, raw: bool) -> int:  # noqa: FBT001 - 
 def write_json_lines(table: Table, path: Path, _raw: bool) -> int:  # noqa: FBT001 - the registry's signature
     """Write one object a line, values as they are; half surrogate pairs are escaped, as JSON allows."""
     names = [_json_cell(name) + b":" for name in table.names]
-    count, rows = 0, table.rows()
+    names[0] = b"{" + names[0]
+    written = [(partial(_json_field, name), partial(_json_fields, name)) for name in names]
+    count = 0
     with path.open("wb") as file:
-        while block := list(islice(rows, BLOCK_ROWS)):
-            fields = (
-                (cells, lambda cell, name=name: name + _json_cell(cell))
-                for name, cells in zip(names, zip(*block, strict=True), strict=True)
-            )
-            file.write(b"{" + b"}\n{".join(_lines(fields)) + b"}\n")
-            count += len(block)
+        for block in table.blocks(BLOCK_ROWS):
+            columns = ((cells, *how) for cells, how in zip(block, written, strict=True))
+            file.write(b"}\n".join(chain(_lines(columns), (b"",))))
+            count += len(block[0])
     return count
+
+
+def _json_field(name: bytes, cell: Cell) -> bytes:
+    return name + _json_cell(cell)
+
+
+def _json_fields(name: bytes, cells: Sequence[Cell]) -> Iterable[bytes]:
+    """Return the fields of a column, all at once where its cells are short strings or numbers."""
+    kinds = set(map(type, cells))
+    if len(kinds) == 1 and (kinds <= {int, float} or (kinds == {str} and len(cells[0]) < _SHORT)):  # type: ignore[arg-type]
+        try:
+            values = orjson.dumps(cells)[1:-1]
+        except TypeError:
+            return [_json_field(name, cell) for cell in cells]
+        mark = b'"' if kinds == {str} else b""
+        # within a string a quotation mark has a backslash before it, and a zero byte is written as an escape
+        return (name + values.replace(mark + b"," + mark, mark + b"\0" + name + mark)).split(b"\0")
+    return [_json_field(name, cell) for cell in cells]
 
 
 def _json_cell(cell: Cell) -> bytes:

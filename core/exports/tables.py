@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from core.errors import ExportError
-from core.exports.columns import Column, Row, Table, sound
+from core.exports.columns import Block, Cell, Column, Table, sound
 from core.text import one_line
 
 BLOCK_ROWS = 500
@@ -39,18 +39,17 @@ def write_groups(table: Table, file: Any) -> int:
     kinds = {"integer": arrow.int64(), "real": arrow.float64(), "moment": arrow.timestamp("s", tz="UTC")}
     schema = arrow.schema([(column.name, kinds.get(column.kind, arrow.string())) for column in table.columns])
     repeating = [name for name in table.names if name not in _DIFFERENT]
-    count, rows = 0, table.rows()
     held: list[Any] = []
-    held_rows = held_bytes = 0
+    count = held_rows = held_bytes = 0
     with parquet.ParquetWriter(file, schema, use_dictionary=repeating) as writer:
-        while block := list(islice(rows, BLOCK_ROWS)):
-            cells = zip(*block, strict=True)
+        for block in table.blocks(BLOCK_ROWS):
             arrays = [
                 _array(arrow, column, values, field.type)
-                for column, values, field in zip(table.columns, cells, schema, strict=True)
+                for column, values, field in zip(table.columns, block, schema, strict=True)
             ]
             held.append(arrow.RecordBatch.from_arrays(arrays, schema=schema))
-            count, held_rows, held_bytes = count + len(block), held_rows + len(block), held_bytes + held[-1].nbytes
+            rows, held_bytes = len(block[0]), held_bytes + held[-1].nbytes
+            count, held_rows = count + rows, held_rows + rows
             if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:
                 writer.write_table(arrow.Table.from_batches(held))
                 held, held_rows, held_bytes = [], 0, 0
@@ -59,7 +58,7 @@ def write_groups(table: Table, file: Any) -> int:
     return count
 
 
-def _array(arrow: Any, column: Column, values: Row, kind: Any) -> Any:
+def _array(arrow: Any, column: Column, values: Sequence[Cell], kind: Any) -> Any:
     if column.kind == "moment":
         return arrow.array([value or None for value in values], arrow.string()).cast(kind)
     try:
@@ -138,10 +137,10 @@ def write_huggingface(table: Table, folder: Path, raw: bool) -> int:  # noqa: FB
     label, name = table.names.index("label"), table.names.index("label_name")
     counts: Counter[tuple[str, str]] = Counter()
 
-    def counted(split: str | None) -> Iterator[Row]:
-        for row in table.read(split):
-            counts[str(row[label]), str(row[name])] += 1
-            yield row
+    def counted(split: str | None) -> Iterator[Block]:
+        for block in table.read(split):
+            counts.update(zip(map(str, block[label]), map(str, block[name]), strict=True))
+            yield block
 
     total, files = 0, []
     for split in table.splits or ("train",):

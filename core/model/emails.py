@@ -174,7 +174,8 @@ class ExportRow(NamedTuple):
     and ``raw_answer`` belong to the call that gave the model's label, or else to the last call; ``attempts`` and
     ``tokens`` count all calls about the item. ``labeled_at`` is ISO 8601 in UTC, or empty. ``note`` joins what people
     noted: with the current label, then on the item. ``kept`` holds the source's own columns as JSON, or None.
-    ``label_probability`` is what that call's model gave its label, where the server reported it.
+    ``label_probability`` is what that call's model gave its label, where the server reported it. ``number`` is the
+    item's in the run file.
     """
 
     id: str
@@ -205,3 +206,4 @@ class ExportRow(NamedTuple):
     subject: str
     label_probability: float | None
     content_hash: str
+    number: int = 0

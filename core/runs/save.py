@@ -14,11 +14,12 @@ from core.errors import ExportError, UsageError
 from core.exports.columns import Facts, Table, record_of, shares, table_of
 from core.exports.registry import STANDARD_OUTPUT, check_target, export_table, layout_for, written_whole
 from core.model import ExportRow
-from core.storage.reading.export_rows import ONLY, Selection
+from core.storage.reading.export_rows import ONLY, Page, Selection
 from core.storage.reading.filters import parse
 from core.storage.reading.reader import RunReader
 
 _LINES = ".jsonl"
+_LABEL = ExportRow._fields.index("label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,13 @@ def _table(
     own = reader.source_columns() if options.columns else ()
     selection = Selection(parse(options.where), options.only, text=options.text, columns=bool(own))
 
-    def pages() -> Iterator[list[ExportRow]]:
+    def pages() -> Iterator[Page]:
         count = labeled = 0
         for page in chain.from_iterable(each.export_pages(selection) for each in readers):
-            rows = [row for _, row in page]
-            yield rows
+            yield page
             if progress is not None:
-                count, labeled = count + len(rows), labeled + sum(row.label != "" for row in rows)
+                labels = page[_LABEL]
+                count, labeled = count + len(labels), labeled + len(labels) - labels.count("")
                 progress(count, labeled)
 
     filtered = " ".join(filter(None, (f"only {options.only}" if options.only else "", str(selection.where))))
@@ -137,37 +138,33 @@ def save_emails(path: Path, email_ids: Sequence[int] | None, target: Path) -> in
     if target.exists():
         raise ExportError(f"{target} is there already. Choose another name; nothing was written.")
     with RunReader(path) as reader, reader.as_of_now():
-        selection = Selection(email_ids=email_ids)
         if target.suffix.lower() == _LINES:
-            return written_whole(target, lambda beside: _write_records(reader, selection, beside))
+            return written_whole(target, lambda beside: _write_records(reader, email_ids, beside))
+        selection = Selection(email_ids=email_ids)
         facts = Facts(path.stem, reader.task(), *reader.origin())
-
-        def pages() -> Iterator[list[ExportRow]]:
-            return ([row for _, row in page] for page in reader.export_pages(selection))
-
-        return export_table(table_of(pages, facts, reader.source_columns()), target)
+        table = table_of(lambda: reader.export_pages(selection), facts, reader.source_columns())
+        return export_table(table, target)
 
 
-def _write_records(reader: RunReader, selection: Selection, path: Path) -> int:
+def _write_records(reader: RunReader, email_ids: Sequence[int] | None, path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for record in _records(reader, selection):
+        for record in _records(reader, email_ids):
             line = json.dumps(record, ensure_ascii=False)
             file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
             count += 1
     return count
 
 
-def _records(reader: RunReader, selection: Selection) -> Iterator[dict[str, Any]]:
-    for page in reader.export_pages(selection):
-        for number, row in page:
-            record = reader.record(number)
-            yield {
-                **record_of(row),
-                "from": record.row.sender,
-                "date": record.row.date,
-                "text": record.text,
-                "attempts": [asdict(attempt) for attempt in record.attempts],
-                "labels": [asdict(label) for label in record.labels],
-                "notes": [asdict(note) for note in record.notes],
-            }
+def _records(reader: RunReader, email_ids: Sequence[int] | None) -> Iterator[dict[str, Any]]:
+    for row in reader.export_rows(page=250, email_ids=email_ids):
+        record = reader.record(row.number)
+        yield {
+            **record_of(row),
+            "from": record.row.sender,
+            "date": record.row.date,
+            "text": record.text,
+            "attempts": [asdict(attempt) for attempt in record.attempts],
+            "labels": [asdict(label) for label in record.labels],
+            "notes": [asdict(note) for note in record.notes],
+        }

@@ -156,4 +156,4 @@ def test_an_export_of_all_needs_no_room_for_temporary_files(run: tuple[Path, Sto
         expected = list(reader.export_pages(Selection(), page=2))
         exported = ExportReader(full, reader.task(), names_by_version(full), FORMAT_VERSION)
         assert list(exported.pages(Selection(), page=2)) == expected
-    assert [len(page) for page in expected] == [2, 2, 1]
+    assert [len(page[0]) for page in expected] == [2, 2, 1]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from core.model import ExportRow, Task
+from core.model import Task
 from core.quality.sampling import permanent_number
 from core.storage.file.rows import BY_MODEL, BY_PERSON, STANDS, growing
 from core.storage.file.schema_version import (
@@ -39,9 +40,11 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 Lookup: TypeAlias = Callable[[Rows], Rows]
 """Returns the rows of a table about items of a page, by item and number."""
 Label: TypeAlias = tuple[Any, ...]
-"""email_id, by a person, value, annotator, attempt_id, task_version, note, at, blind."""
+"""email_id, value, attempt_id, task_version, note, at; those of people have annotator and blind behind these."""
 Call: TypeAlias = tuple[Any, ...]
 """email_id, id, model, key_alias, raw_answer, tokens, label_probability."""
+Page: TypeAlias = tuple[Sequence[Any], ...]
+"""Rows as their columns, in the order of the fields of :class:`ExportRow`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,12 @@ class ExportReader:
         self._db = connection
         self._names = {name: dict(labels) for name, labels in names.items()}
         self._usual = {label.value: label.name for label in task.labels}
+        self._name = cache(self._named)
         self._version = version
         self._sample = sample_of(connection)[0] if version >= FORMAT_WITH_REVIEWS else None
 
-    def pages(self, selection: Selection, page: int) -> Iterator[list[tuple[int, ExportRow]]]:
-        """Yield the selected items with their numbers: in source order, or in the order of the numbers given."""
+    def pages(self, selection: Selection, page: int) -> Iterator[Page]:
+        """Yield the selected items, at least one a page: in source order, or in the order of the numbers given."""
         if selection.email_ids is not None:
             yield from self._these(selection, page)
             return
@@ -85,16 +89,18 @@ class ExportReader:
         after = 0
         while rows := found.fetchmany(page):
             after = growing(rows, after)
-            yield self._joined(rows, *lookups)
+            yield self._joined(rows, lookups)
 
-    def _these(self, selection: Selection, page: int) -> Iterator[list[tuple[int, ExportRow]]]:
+    def _these(self, selection: Selection, page: int) -> Iterator[Page]:
         lookups = tuple(map(self._of_items, self._tables()))
         numbers = selection.email_ids or ()
         for begin in range(0, len(numbers), page):
             wanted = list(numbers[begin : begin + page])
-            rows = self._emails("e.id IN (SELECT value FROM json_each(?))", (json.dumps(wanted),), selection).fetchall()
-            known = dict(self._joined(rows, *lookups))
-            yield [(number, known[number]) for number in wanted if number in known]
+            found = self._emails("e.id IN (SELECT value FROM json_each(?))", (json.dumps(wanted),), selection)
+            known = {row[0]: row for row in found.fetchall()}
+            rows = [known[number] for number in wanted if number in known]
+            if rows:
+                yield self._joined(rows, lookups)
 
     def _emails(self, which: str, values: tuple[str, ...], selection: Selection) -> sqlite3.Cursor:
         """Return a cursor over the selected rows with their texts, by number."""
@@ -115,12 +121,10 @@ class ExportReader:
         )
 
     def _tables(self) -> tuple[tuple[str, str, str], ...]:
-        """Return columns, name and condition of each table that is joined to the items: labels, calls and notes."""
+        """Return columns, name and condition of what is joined to the items: labels of both, calls and notes."""
         probability = "label_probability" if self._version >= FORMAT_WITH_PROBABILITIES else "NULL"
-        label = (
-            f"email_id, {BY_PERSON}, coalesce(value, ''), coalesce(annotator, ''), attempt_id,"
-            " coalesce(task_version, ''), coalesce(note, ''), at, blind"
-        )
+        label = "email_id, coalesce(value, ''), attempt_id, coalesce(task_version, ''), coalesce(note, ''), at"
+        person = f"{label}, coalesce(annotator, ''), blind"
         call = (
             "email_id, id, coalesce(model, ''), coalesce(key_alias, ''), coalesce(raw_answer, ''),"
             f" coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), {probability}"
@@ -128,7 +132,7 @@ class ExportReader:
         noted = ("email_id, text", "note", STANDS)
         none = ("email_id, note", "label", "0")
         notes = noted if self._version >= FORMAT_WITH_NOTES else none
-        return (label, "label", f"({BY_MODEL} OR {BY_PERSON})"), (call, "attempt", "1"), notes
+        return (label, "label", BY_MODEL), (person, "label", BY_PERSON), (call, "attempt", "1"), notes
 
     def _in_step(self, table: tuple[str, str, str]) -> Lookup:
         """Return the rows of a table about all items, page after page, each after the last.
@@ -166,112 +170,131 @@ class ExportReader:
         )
         return lambda items: self._db.execute(select, (json.dumps([item[0] for item in items]),)).fetchall()
 
-    def _joined(self, rows: Rows, labels_of: Lookup, calls_of: Lookup, notes_of: Lookup) -> list[tuple[int, ExportRow]]:
-        """Return items of a page with their labels, calls and notes.
+    def _joined(self, rows: Rows, lookups: Sequence[Lookup]) -> Page:
+        """Return items with their labels, calls and notes. A column after the other: row by row takes twice as long.
 
         Each table is read by itself and joined here: SQLite's join takes twice as long.
         """
-        labels, people, blinds = _newest(labels_of(rows))
-        last, counts, others = self._calls(calls_of(rows), labels)
-        notes: dict[int, str] = {}
-        for number, noted in notes_of(rows):
-            notes[number] = f"{notes[number]}\n{noted}" if number in notes else noted
+        by_model, by_person, calls, noted = (lookup(rows) for lookup in lookups)
+        numbers, ids, labels, sources, states, failures, reasks, flags, texts, kept, subjects, digests = zip(
+            *rows, strict=True
+        )
+        if set(map(type, texts)) != {str}:
+            wrong = next(number for number, text in zip(numbers, texts, strict=True) if not isinstance(text, str))
+            raise TypeError(f"the text of item {wrong} is none")  # reported as damage by the reader
+        newest = {row[0]: row for row in by_model}
+        models = [newest.get(number, _NO_LABEL) for number in numbers]
+        _, model_labels, attempt_ids, *_ = zip(*models, strict=True)
+        given = [
+            row if state == "labeled" and label is not None else _NO_LABEL
+            for row, state, label in zip(models, states, labels, strict=True)
+        ]
+        human_labels: Sequence[str] = ("",) * len(rows)
+        annotators: Sequence[str] = human_labels
+        if by_person:
+            people = {row[0]: row for row in by_person}
+            persons = [people.get(number, _NO_LABEL) for number in numbers]
+            human_labels = [row[1] for row in persons]
+            persons = [_NO_LABEL if label is None else row for row, label in zip(persons, labels, strict=True)]
+            annotators = ["" if row is _NO_LABEL else row[6] for row in persons]
+            given = [row if by is _NO_LABEL else by for row, by in zip(given, persons, strict=True)]
+        versions = [row[3] for row in given]
+        notes = [row[4] for row in given]
+        if noted:
+            joined: dict[int, str] = {}
+            for number, text in noted:
+                joined[number] = f"{joined[number]}\n{text}" if number in joined else text
+            notes = [
+                (f"{note}\n{joined[number]}" if note else joined[number]) if number in joined else note
+                for number, note in zip(numbers, notes, strict=True)
+            ]
+        told, attempts, tokens = self._calls(calls, numbers, attempt_ids)
+        _, _, answered_by, aliases, answers, _, probabilities = zip(*told, strict=True)
+        rates, in_audit = self._audit(numbers, model_labels, {row[0] for row in by_person if row[7]})
         (simulated,) = self._db.execute("SELECT coalesce(max(simulated), 0) FROM run").fetchone()
-        names, usual, sample, new = self._names, self._usual, self._sample, tuple.__new__
-        moment, rates = _moments(), {}
-        rate, blind = None, 0
-        label: Any
-        found = []
-        for number, source_id, label, source, state, failure, reasks, flags, text, kept, subject, digest in rows:
-            if not isinstance(text, str):
-                raise TypeError(f"the text of item {number} is none")  # reported as damage by the reader
-            by_model, by_person = labels.get(number), people.get(number)
-            model_label = by_model[2] if by_model else ""
-            version = at = annotator = note = name = ""
-            given = by_person or (by_model if state == "labeled" else None)
-            if given and label is not None:
-                _, _, _, annotator, _, version, note, given_at, _ = given
-                at = moment(given_at)
-                if given is not by_person:
-                    annotator = ""
-            if label:
-                name = names.get(version, usual).get(label) or usual.get(label, label)
-            if number in notes:
-                note = f"{note}\n{notes[number]}" if note else notes[number]
-            call = mine = last.get(number)
-            count, tokens = (counts.get(number) or (1, mine[5])) if mine else (0, 0)
-            if by_model and (by_model[4] != mine[1] if mine else True) and by_model[4] is not None:
-                call = others.get(by_model[4])
-            _, _, model, alias, answer, _, probability = call or _NO_CALL
-            if sample is not None:
-                if model_label not in rates:
-                    rates[model_label] = sample.rate(model_label or None)
-                rate = rates[model_label]
-                blind = int(number in blinds and permanent_number(sample.seed, number) < rate)
-            row = new(ExportRow, (
-                source_id, label or "", name, model_label, by_person[2] if by_person else "", source, blind, rate,
-                model_label, state, failure, reasks, count, model, version, alias, tokens, answer, simulated, flags,
-                at, text, kept, annotator, note, subject, probability, digest,
-            ))  # fmt: skip
-            found.append((number, row))
-        return found
+        return (
+            ids, [label or "" for label in labels], list(map(self._name, versions, labels)), model_labels, human_labels,
+            sources, in_audit, rates, model_labels, states, failures, reasks, attempts, answered_by, versions, aliases,
+            tokens, answers, (simulated,) * len(rows), flags, _moments(row[5] for row in given), texts, kept,
+            annotators, notes, subjects, probabilities, digests, numbers,
+        )  # fmt: skip
+
+    def _named(self, version: str, label: str | None) -> str:
+        """Return the name of a label as it was when it was given."""
+        return (self._names.get(version, self._usual).get(label) or self._usual.get(label, label)) if label else ""
+
+    def _audit(
+        self, numbers: Sequence[int], model_labels: Sequence[str], blinds: set[int]
+    ) -> tuple[Sequence[float | None], Sequence[int]]:
+        """Return the rate at which each item was sampled, and whether it is in the sample and was labeled blind."""
+        sample = self._sample
+        if sample is None:
+            return (None,) * len(numbers), (0,) * len(numbers)
+        by_label = {label: sample.rate(label or None) for label in set(model_labels)}
+        rates = [by_label[label] for label in model_labels]
+        if not blinds:
+            return rates, (0,) * len(numbers)
+        return rates, [
+            int(number in blinds and permanent_number(sample.seed, number) < rate)
+            for number, rate in zip(numbers, rates, strict=True)
+        ]
 
     def _calls(
-        self, rows: Rows, labels: Mapping[int, Label]
-    ) -> tuple[dict[int, Call], dict[int, tuple[int, int]], dict[int, Call]]:
-        """Return the last call about each item, and by number the calls that other labels came from.
+        self, rows: Rows, numbers: Sequence[int], attempt_ids: Sequence[int | None]
+    ) -> tuple[list[Call], Sequence[int], Sequence[int]]:
+        """Return for each item the call that its label of the model came from, or else the last one about it.
 
-        Where an item was asked about more than once, how many calls it took and their tokens are given as well. A
-        copied label came from a call about another item.
+        Then how many calls each took, and their tokens. A copied label came from a call about another item.
         """
-        last = {row[0]: row for row in rows}
-        counts: dict[int, tuple[int, int]] = {}
-        if len(last) < len(rows):
+        newest = {row[0]: row for row in rows}
+        last = [newest.get(number, _NO_CALL) for number in numbers]
+        attempts, tokens = [int(row is not _NO_CALL) for row in last], [row[5] for row in last]
+        if len(newest) < len(rows):
+            counts: dict[int, tuple[int, int]] = {}
             for row in rows:
-                count, tokens = counts.get(row[0], (0, 0))
-                counts[row[0]] = (count + 1, tokens + row[5])
+                count, used = counts.get(row[0], (0, 0))
+                counts[row[0]] = (count + 1, used + row[5])
+            told = [counts.get(number, (0, 0)) for number in numbers]
+            attempts, tokens = [count for count, _ in told], [used for _, used in told]
+        if [row[1] for row in last] == list(attempt_ids):
+            return last, attempts, tokens
         others = {row[1]: row for row in rows}
-        wanted = {label[4] for label in labels.values()} - others.keys() - {None}
+        wanted = set(attempt_ids) - others.keys() - {None}
         if wanted:
-            columns, name, _ = self._tables()[1]
+            columns, name, _ = self._tables()[2]
             select = f"SELECT {columns} FROM {name} WHERE id IN (SELECT value FROM json_each(?))"
             others.update((row[1], row) for row in self._db.execute(select, (json.dumps(list(wanted)),)).fetchall())
-        return last, counts, others
+        calls = [row if by is None else others.get(by, _NO_CALL) for row, by in zip(last, attempt_ids, strict=True)]
+        return calls, attempts, tokens
 
 
-def _newest(rows: Rows) -> tuple[dict[int, Label], dict[int, Label], set[int]]:
-    """Return the newest label of the model and of people by item, and the items that a person labeled blind."""
-    people = [row for row in rows if row[1]]
-    by_model = {row[0]: row for row in rows if not row[1]} if people else {row[0]: row for row in rows}
-    return by_model, {row[0]: row for row in people}, {row[0] for row in people if row[8]}
+def _moments(seconds: Iterable[Any]) -> list[str]:
+    """Return seconds since the epoch as ISO 8601 in UTC; "" for what is no moment.
 
-
-def _moments() -> Callable[[Any], str]:
-    """Return a function from seconds since the epoch to ISO 8601 in UTC; "" for what is no moment.
-
-    Rounded to milliseconds and cut to seconds, as SQLite's ``strftime`` is. The minutes are kept: neighbors share them.
+    Rounded to milliseconds and cut to seconds, as SQLite's ``strftime`` is.
     """
-    begun: dict[int, str] = {}
+    found = []
+    for at in seconds:
+        if isinstance(at, _NUMBERS) and -_LATEST_S < at < _LATEST_S:
+            whole = int(at * 1000 + 0.5) // 1000
+            found.append(_minute(whole // 60) + _SECONDS[whole % 60])
+        else:
+            found.append("")
+    return found
 
-    def moment(at: Any) -> str:
-        if not isinstance(at, int | float) or not -_LATEST_S < at < _LATEST_S:
-            return ""
-        minute, second = divmod(int(at * 1000 + 0.5) // 1000, 60)
-        written = begun.get(minute)
-        if written is None:
-            if len(begun) > _MINUTES_KEPT:
-                begun.clear()
-            written = begun[minute] = (_EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")
-        return written + _SECONDS[second]
 
-    return moment
+@lru_cache(maxsize=10_000)
+def _minute(number: int) -> str:
+    """Return the beginning of a moment, up to its minute: many share it."""
+    return (_EPOCH + timedelta(minutes=number)).isoformat(timespec="minutes")
 
 
 _AHEAD_ROWS = 1_000
 _first = itemgetter(0)
+_NO_LABEL: Label = (None, "", None, "", "", None)
 _NO_CALL: Call = (None, None, "", "", "", 0, None)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every moment here is in UTC
 _LATEST_S = 60_000_000_000.0
 """No date is later (the year 3871)."""
-_MINUTES_KEPT = 10_000
+_NUMBERS = (float, int)
 _SECONDS = tuple(f":{second:02}Z" for second in range(60))

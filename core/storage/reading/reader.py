@@ -40,7 +40,7 @@ from core.storage.file.schema_version import (
 )
 from core.storage.file.shape import check_shape, tells_damage
 from core.storage.reading.email_rows import HUMAN, EmailReader
-from core.storage.reading.export_rows import ExportReader, Selection
+from core.storage.reading.export_rows import ExportReader, Page, Selection
 from core.storage.reading.pending import distinct_texts, pending_texts
 from core.storage.reading.reviews import asked_in_version
 from core.storage.reading.run_rows import answer_to, lane_of, last_change
@@ -285,15 +285,15 @@ class RunReader:
         """Return what this person did last to emails and can take back, or None."""
         return last_change(self._db, author) if self._format >= FORMAT_WITH_NOTES else None
 
-    def export_pages(self, selection: Selection, *, page: int = 250) -> Iterator[list[tuple[int, ExportRow]]]:
-        """Yield what is exported of the selected items, each with its number, a page at a time."""
+    def export_pages(self, selection: Selection, *, page: int = 250) -> Iterator[Page]:
+        """Yield what is exported of the selected items, a page at a time, as columns."""
         exported = ExportReader(self._db, self.task(), names_by_version(self._db), self._format)
         yield from exported.pages(selection, page)
 
     def export_rows(self, *, page: int = 1000, email_ids: Sequence[int] | None = None) -> Iterator[ExportRow]:
         """Yield every item in source order, or those with these numbers in their order, as it is exported."""
-        for rows in self.export_pages(Selection(email_ids=email_ids), page=page):
-            yield from (row for _, row in rows)
+        for columns in self.export_pages(Selection(email_ids=email_ids), page=page):
+            yield from map(ExportRow._make, zip(*columns, strict=True))
 
     def origin(self) -> tuple[str, bool]:
         """Return what the run was made from, and whether its labels are simulated."""
