@@ -715,7 +715,7 @@ def test_argilla_shows_every_label_and_what_its_metadata_allows(
 ) -> None:
     """Its names take letters, digits, hyphens and underscores alone; other columns are no metadata of it."""
     task = Task("mail", tuple(LabelMeaning(str(n), f"label {n}") for n in range(labels)), "", version="v1")
-    written = table_of(lambda: [[LABELED]], Facts(run, task, "a.csv", simulated=False), OWN)
+    written = table_of(lambda: [tuple(zip(LABELED, strict=True))], Facts(run, task, "a.csv", simulated=False), OWN)
     export_table(written, tmp_path / "out", layout="argilla")
     inner = tmp_path / "out" / ".argilla"
     assert json.loads((inner / "dataset.json").read_text()) == {"name": name, "guidelines": "mail"}
