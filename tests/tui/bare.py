@@ -19,10 +19,10 @@ class Bare:
     """An object with the methods and properties of a class, and of its state only what is given."""
 
     def __init__(self, of: type, **state: Any) -> None:
-        vars(self).update(ATTACHED | state, _of=of)
+        vars(self).update(ATTACHED | state, _methods_of=of)
 
     def __getattr__(self, name: str) -> Any:
-        found = inspect.getattr_static(vars(self)["_of"], name)
+        found = inspect.getattr_static(vars(self)["_methods_of"], name)
         if isinstance(found, property):
             return found.fget(self)  # type: ignore[misc]
         return MethodType(found, self) if isinstance(found, FunctionType) else found

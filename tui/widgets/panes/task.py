@@ -235,7 +235,11 @@ def effect(current: Task, draft: Task, snapshot: Snapshot) -> str:
         pending = "Nothing is pending for it now"
     parts = [
         f"Activate draft {short(draft.version)}? {pending}.",
-        f"The {plural(snapshot.labeled, 'label')} so far stay, each with its version." if snapshot.labeled else "",
+        "The label so far stays, with its version."
+        if snapshot.labeled == 1
+        else f"The {number(snapshot.labeled)} labels so far stay, each with its version."
+        if snapshot.labeled
+        else "",
     ]
     if current.sends_otherwise(draft):
         parts.append(f"The text of all {plural(snapshot.total, draft.item)} is made again from the message as it came.")
