@@ -27,6 +27,7 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -35,7 +36,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -180,6 +181,8 @@ def faults_of(module: str, text: str) -> Iterator[Fault]:
     tree, lines = ast.parse(text), text.splitlines()
     for number, node in enumerate(ast.walk(tree)):
         match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue  # what is imported there is used by mypy alone
             case ast.Compare(ops=[single]) if type(single) in _SWAPPED:
                 kind = "comparison"
             case ast.BinOp(op=op) if type(op) in _SWAPPED:
@@ -404,7 +407,8 @@ class Sample:
         there = {
             test: seconds for test, seconds in took.items() if (self.folder / "tree" / test.split("::")[0]).exists()
         }
-        tests = {number: chosen(hits[number], there, all_of_them=survivors) for number in numbers}
+        known_by = {number: [*hits[number], *self._that_name(self.faults[number][1], there)] for number in numbers}
+        tests = {number: chosen(known_by[number], there, all_of_them=survivors) for number in numbers}
         while numbers:
             looked_at, numbers = numbers[:AT_A_TIME], numbers[AT_A_TIME:]
             found = {n: noticed(self.folder / "tree", self.faults[n][1], tests[n], took) for n in looked_at}
@@ -416,6 +420,21 @@ class Sample:
                     numbers.append(number)
                 else:
                     self._keep(number, test, len(tests[number]))
+
+    def _that_name(self, fault: Fault, tests: Iterable[str]) -> list[str]:
+        """Return hits of the tests whose file names both what a module sets with the fault, and that module.
+
+        Functions of the module itself report; a list of columns or of actions, say, is read by other modules only.
+        """
+        tree = ast.parse((self.folder / "tree" / fault.module).read_text("utf-8"))
+        statement = next((each for each in tree.body if each.lineno <= fault.number <= (each.end_lineno or 0)), None)
+        names = _names_set(statement) if statement is not None else set()
+        words = re.compile(rf"\b({'|'.join(names)})\b") if names else None
+        found: dict[str, bool] = {}
+        for file in {test.split("::")[0] for test in tests} if words is not None else ():
+            text = (self.folder / "tree" / file).read_text("utf-8")
+            found[file] = Path(fault.module).stem in text and words.search(text) is not None
+        return [f"{test} (call)" for test in tests if found.get(test.split("::")[0])]
 
     def _keep(self, number: int, test: str | None, shown_to: int) -> None:
         with self.found.open("a", encoding="utf-8") as file:
