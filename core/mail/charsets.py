@@ -50,10 +50,17 @@ def repaired(data: bytes, charset: str | None) -> tuple[str, bool]:
     Windows-1252, as browsers read them. Where a charset does not fit, its larger relative is tried (GBK for GB 2312),
     then UTF-8, then Windows-1252. Never raises and never drops a byte.
     """
-    name = meant = named(charset)
+    text, read_as = _decoded(data, charset)
+    name = named(charset)
+    return text, name is None or read_as in (name, _LARGER.get(name))
+
+
+def _decoded(data: bytes, charset: str | None) -> tuple[str, str]:
+    """Return the text of ``data``, and the codec that it was read with."""
+    name = named(charset)
     if name in _LATIN and not data.isascii():
         try:
-            return data.decode("utf-8"), False
+            return data.decode("utf-8"), "utf-8"
         except ValueError:
             pass
         if _C1.search(data):
@@ -62,22 +69,25 @@ def repaired(data: bytes, charset: str | None) -> tuple[str, bool]:
         if each is None:
             continue
         try:
-            return data.decode(each), meant is None or each in (meant, _LARGER.get(meant))
+            return data.decode(each), each
         except (LookupError, ValueError):
             continue
-    return data.decode("latin-1"), name is None
+    return data.decode("latin-1"), "latin-1"
 
 
-def holds(text: str, charset: str | None) -> bool:
-    """Return whether decoded text can have come in the charset that is named (True where none is known)."""
+def holds(text: str, charset: str | None, read_as: str = "") -> bool:
+    """Return whether decoded text can have come in the charset that is named (True where none is known).
+
+    ``read_as`` is the codec that its bytes were decoded with, where that is known: the charset must give them too.
+    """
     name = named(charset)
     if name is None or text.isascii():
         return True
+    name = _LARGER.get(name, name).replace("utf_8_sig", "utf_8")
     try:
-        text.encode(_LARGER.get(name, name))
+        return text.encode(name) == text.encode(read_as or name)
     except (LookupError, ValueError):
         return False
-    return True
 
 
 _LATIN = frozenset(
@@ -93,15 +103,16 @@ _LARGER = {
 """Charsets that mail programs write by a smaller relative's name."""
 
 
-def text_of(data: bytes) -> str:
+def text_of(data: bytes) -> tuple[str, str]:
     """Return a message's bytes as text: UTF-8 if they are, else the charset that it names first, else Windows-1252.
 
-    No byte is dropped or replaced.
+    No byte is dropped or replaced. The codec that they were read with is returned beside, to compare with what parts
+    name.
     """
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         match = _CHARSET.search(data, 0, _SEARCHED_BYTES)
         charset = match[1].decode("ascii") if match else None
         # UTF-16 and its kin are no superset of ASCII: read that way, the headers would be lost.
-        return decoded(data, None if charset and charset.lower().startswith("utf") else charset)
+        return _decoded(data, None if charset and charset.lower().startswith("utf") else charset)

@@ -26,7 +26,7 @@ _TITLES = {"from": "From", "to": "To", "cc": "Cc", "bcc": "Bcc", "subject": "Sub
 _ADDRESS_LISTS = ("to", "cc", "bcc")
 
 
-def view_by(task: Task, raw: str) -> View:
+def view_by(task: Task, raw: str, read_as: str = "") -> View:
     """Return what a task sends of one message: :func:`view_of`, with quotes and cut as the task says. Raises nothing.
 
     The fields ``("raw",)`` send the message as it came, headers and all, as ``message[:6000]`` would.
@@ -37,9 +37,9 @@ def view_by(task: Task, raw: str) -> View:
         shown = view_of(raw, fields=("subject",), truncate_at=1)
         whole, parsed = raw, True
     elif not tail and not by_tokens and task.quoted == "keep":
-        return view_of(raw, fields=task.fields, truncate_at=limit)
+        return view_of(raw, fields=task.fields, truncate_at=limit, read_as=read_as)
     else:
-        shown = view_of(raw, fields=task.fields, truncate_at=max(PARSE_LIMIT_CHARS, len(raw)))
+        shown = view_of(raw, fields=task.fields, truncate_at=max(PARSE_LIMIT_CHARS, len(raw)), read_as=read_as)
         whole, parsed = shown.text, shown.parsed
         notes = tuple(note for note in shown.flags.split() if note != "cut")
         if task.quoted != "keep":
@@ -49,23 +49,24 @@ def view_by(task: Task, raw: str) -> View:
     return _view(shown.subject, shown.sender, shown.date, text, truncated=cut, parsed=parsed, notes=notes)
 
 
-def view_of(raw: str, *, fields: Sequence[str], truncate_at: int) -> View:
+def view_of(raw: str, *, fields: Sequence[str], truncate_at: int, read_as: str = "") -> View:
     """Return what is kept and sent of one message.
 
     ``fields`` are the task's, in the order in which header lines are sent; a header that is missing or empty gives no
     line. ``truncate_at`` counts characters of the whole text. Text without headers of an email is sent as it is,
     whatever the fields. A message whose parsing fails is sent as plain text and its view says so (``parsed`` is
-    False). Raises nothing.
+    False). ``read_as`` is the codec that its bytes were decoded with: a part that names another charset is noted.
+    Raises nothing.
     """
     notes: set[str] = set()
     try:
-        return _parsed(raw, fields, truncate_at, notes)
+        return _parsed(raw, fields, truncate_at, notes, read_as)
     except Exception:  # noqa: BLE001 - one message that no parser stands must not end an import
         text, cut = _beginning(raw, 0, truncate_at)
         return _view("", "", "", text, truncated=cut, parsed=False)
 
 
-def _parsed(raw: str, fields: Sequence[str], truncate_at: int, notes: set[str]) -> View:
+def _parsed(raw: str, fields: Sequence[str], truncate_at: int, notes: set[str], read_as: str) -> View:
     headers, start = header_block.split(raw)
     if headers is None:
         text, cut = _beginning(raw, 0, truncate_at)
@@ -74,7 +75,7 @@ def _parsed(raw: str, fields: Sequence[str], truncate_at: int, notes: set[str]) 
     text, cut, whole = "".join(lines), False, True
     if "body" in fields:
         room = max(0, truncate_at - len(text) - 1)
-        body, cut, whole = _body(raw, headers, start, room, notes)
+        body, cut, whole = _body(raw, headers, start, room, notes, read_as)
         text = text + "\n" + body if text else body
     if len(text) > truncate_at:
         text, cut = text[:truncate_at], True
@@ -93,7 +94,9 @@ def _value(headers: header_block.Headers, name: str) -> str:
     return header_block.recipients(headers, name) if name in _ADDRESS_LISTS else header_block.text(headers, name)
 
 
-def _body(raw: str, headers: header_block.Headers, start: int, room: int, notes: set[str]) -> tuple[str, bool, bool]:
+def _body(
+    raw: str, headers: header_block.Headers, start: int, room: int, notes: set[str], read_as: str
+) -> tuple[str, bool, bool]:
     """Return the readable body, cut to ``room`` characters, whether anything was cut, and whether all was parsed.
 
     What was done to it is added to ``notes``.
@@ -101,14 +104,14 @@ def _body(raw: str, headers: header_block.Headers, start: int, room: int, notes:
     plain, whole = header_block.is_plain(headers), True
     if plain and not is_page(raw, start):
         text, cut = _beginning(raw, start, room)
-        if not text.isascii() and not holds(text, header_block.charset(headers)):
+        if not text.isascii() and not holds(text, header_block.charset(headers), read_as):
             notes.add("charset")
         return text, cut, True
     body = raw[start : start + PARSE_LIMIT_CHARS]
     if plain:
         text = text_of_html(body, notes)
     else:
-        text, whole = readable_body(body, headers, notes=notes)
+        text, whole = readable_body(body, headers, notes=notes, read_as=read_as)
     seen = HTML_LIMIT_CHARS if plain else PARSE_LIMIT_CHARS
     return text[:room], len(text) > room or len(raw) - start > seen, whole
 

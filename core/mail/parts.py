@@ -69,10 +69,11 @@ class _BoundedMessage(Message):
 
 
 class _Budget:
-    """Hold what is left for one message: parts to read, and time on an injected clock."""
+    """Hold what is left for one message: parts to read, and time on an injected clock; and what is noted of it."""
 
-    def __init__(self, clock: Callable[[], float], notes: set[str]) -> None:
+    def __init__(self, clock: Callable[[], float], notes: set[str], read_as: str = "") -> None:
         self.notes = notes
+        self.read_as = read_as
         self._clock = clock
         self._until_at = clock() + BUDGET_S
         self._parts = PART_LIMIT
@@ -91,17 +92,19 @@ def readable_body(
     *,
     clock: Callable[[], float] = time.thread_time,
     notes: set[str] | None = None,
+    read_as: str = "",
 ) -> tuple[str, bool]:
     """Return the text that a reader would see of ``body``, with attachments named, and whether it was parsed whole.
 
     ``body`` is what follows the ``headers``, at most ``PARSE_LIMIT_CHARS`` of it. What cannot be parsed stays as it is.
-    ``notes`` gets *charset* where a part was in another charset than it names, and *hidden* where HTML hid words.
+    ``notes`` gets *charset* where a part was in another charset than it names, and *hidden* where HTML hid words;
+    ``read_as`` is the codec that the message's bytes were decoded with.
     """
     plain = body.replace("\r\n", "\n")
     source = _head(headers) + "\n" + plain
     if len(_BOUNDARY.findall(source)) > BOUNDARY_LIMIT or len(_FORWARD.findall(source)) > FORWARD_LIMIT:
         return plain, False
-    budget = _Budget(clock, set() if notes is None else notes)
+    budget = _Budget(clock, set() if notes is None else notes, read_as)
     try:
         message = message_from_string(source, _class=_BoundedMessage)
         sections = [section for section in _sections(message, budget) if section]
@@ -222,9 +225,9 @@ def _sections(part: _Part, budget: _Budget) -> Iterator[str]:
     elif part.get_content_disposition() == "attachment" or not kind.startswith(("text/", "multipart/", "message/")):
         yield _attachment(part, kind)
     elif kind == "text/html":
-        yield text_of_html(_content(part, budget.notes), budget.notes)
+        yield text_of_html(_content(part, budget), budget.notes)
     else:
-        yield _content(part, budget.notes)
+        yield _content(part, budget)
 
 
 def _of_several(kind: str, children: list[_Part], budget: _Budget) -> Iterator[str]:
@@ -260,8 +263,8 @@ def _attachment(part: _Part, kind: str) -> str:
     return f"[attachment: {name[:200]}, {kind[:100]}]"
 
 
-def _content(part: _Part, notes: set[str]) -> str:
-    payload = part.get_payload()
+def _content(part: _Part, budget: _Budget) -> str:
+    payload, notes = part.get_payload(), budget.notes
     if not isinstance(payload, str):
         return ""
     encoding = str(part.get("content-transfer-encoding", "")).partition(";")[0].strip().lower()
@@ -275,7 +278,7 @@ def _content(part: _Part, notes: set[str]) -> str:
     if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
         unpacked = part.get_payload(decode=True)
         return _told(unpacked, charset, notes) if isinstance(unpacked, bytes) else payload
-    if not holds(payload, charset):  # its bytes were decoded with the message's
+    if not holds(payload, charset, budget.read_as):  # its bytes were decoded with the message's
         notes.add("charset")
     return payload
 

@@ -37,7 +37,8 @@ class SourceEmail:
 
     ``source_id`` is unique in its source; ``raw`` is the message as it came (RFC 822 text, or any plain text);
     ``place`` says where it was found, for error messages (``row 17``). ``columns`` are the source's other columns by
-    name, with values that JSON can hold; ``gold`` is a label that the source has for it, or empty.
+    name, with values that JSON can hold; ``gold`` is a label that the source has for it, or empty; ``read_as`` is the
+    codec that a message's bytes were decoded with, where it was not the whole source's.
     """
 
     source_id: str
@@ -45,6 +46,7 @@ class SourceEmail:
     place: str
     columns: Mapping[str, Any] | None = None
     gold: str = ""
+    read_as: str = ""
 
 
 NOTES = ("cut", "quoted", "signature", "hidden", "charset", "unparsed")

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -117,7 +117,7 @@ class _Unfinished:
         if self._known:
             self._known -= 1
             return False
-        view = self._view_of(email.raw)
+        view = self._view_of(email.raw, email.read_as)
         self._unparsed += not view.parsed
         self._batch.append((email, view))
         return True
@@ -204,7 +204,14 @@ def _check_closed(part: Path) -> None:
         )
 
 
-def viewer(task: Task) -> Callable[[str], View]:
+class Viewer(Protocol):
+    """Make of a raw message what a run keeps of it; ``read_as`` is the codec of its bytes, where that is known."""
+
+    def __call__(self, raw: str, read_as: str = "") -> View:
+        """Return what is kept."""
+
+
+def viewer(task: Task) -> Viewer:
     """Return a function that makes of a raw message what a run keeps of it under that task.
 
     That is the text that is sent, and flags for a person where it holds orders.
@@ -215,8 +222,8 @@ def viewer(task: Task) -> Callable[[str], View]:
 
     between = () if task.item == "email" else fences(task.item)  # those of emails are among the wordings
 
-    def made(raw: str) -> View:
-        view = view_by(task, raw)
+    def made(raw: str, read_as: str = "") -> View:
+        view = view_by(task, raw, read_as)
         flags = orders_in(view.text, between)
         return replace(view, flags=" ".join((*flags, view.flags)).strip()) if flags else view
 

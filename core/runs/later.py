@@ -62,7 +62,7 @@ def add_texts(
             for count, email in enumerate(source, 1):
                 if progress is not None and count % _TOLD_EVERY == 0:
                     progress(count, source.expected())
-                yield email, view_of(email.raw)
+                yield email, view_of(email.raw, email.read_as)
 
         found = store.add_later(
             views(),

@@ -118,7 +118,7 @@ def texts_of_source(path: Path | Sequence[Path], task: Task, options: SourceOpti
     lengths: dict[bytes, int] = {}
     total = 0
     for email in open_source(path, options):
-        view = view_by(task, email.raw)
+        view = view_by(task, email.raw, email.read_as)
         emails += 1
         total += len(view.text)
         if dedupe:
@@ -346,7 +346,7 @@ def preview_source(path: Path | Sequence[Path], task: Task, options: SourceOptio
     shown: list[tuple[str, str]] = []
     characters = cut = unparsed = flagged = 0
     for email in source:
-        view = view_of(email.raw)
+        view = view_of(email.raw, email.read_as)
         texts.add(view.content_hash)
         characters += len(view.text)
         cut += view.truncated

@@ -96,4 +96,5 @@ def _message(number: int, began: int, lines: list[bytes], size: int) -> Found | 
         return SkippedRow(place, TOO_LARGE)
     if lines and not lines[-1].strip(b"\r\n"):
         lines = lines[:-1]  # the blank line belongs to the file, not to the message
-    return Found(number, "", text_of(b"".join(lines)), place)
+    raw, read_as = text_of(b"".join(lines))
+    return Found(number, "", raw, place, read_as=read_as)

@@ -82,7 +82,8 @@ COLUMN_OPTIONS = ("text_column", "id_column", "gold_column", "fields")
 class Found:
     """Hold a message as a format found it. ``number`` counts the records from 1; ``source_id`` may be empty.
 
-    ``columns`` are the record's other columns by name, ``gold`` a label that the source has for it.
+    ``columns`` are the record's other columns by name, ``gold`` a label that the source has for it; ``read_as`` is the
+    codec that the bytes of a message were decoded with.
     """
 
     number: int
@@ -91,6 +92,7 @@ class Found:
     place: str
     columns: Mapping[str, Any] | None = None
     gold: str = ""
+    read_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,9 @@ class Source:
                     self.taken += 1
                     if counts_chars:
                         self._read_chars += _chars_of(record)
-                    yield SourceEmail(self.id_of(record), record.raw, record.place, record.columns, record.gold)
+                    yield SourceEmail(
+                        self.id_of(record), record.raw, record.place, record.columns, record.gold, record.read_as
+                    )
                 elif row is not None:
                     self.skipped.add(row)
         if not self.taken:

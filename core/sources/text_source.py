@@ -64,7 +64,8 @@ def message_of(file: Path, source_id: str, *, follow: bool = False) -> Found | S
     if file.suffix.lower() == ".emlx":  # Apple Mail: a line with the length, the message, a property list
         length, _, rest = data.partition(b"\n")
         data = rest[: int(length)] if length.strip().isdigit() and len(length) < 12 else data
-    return Found(1, source_id, text_of(data), place)
+    raw, read_as = text_of(data)
+    return Found(1, source_id, raw, place, read_as=read_as)
 
 
 def read_regular(file: Path, limit: int) -> bytes:

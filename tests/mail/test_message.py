@@ -346,7 +346,7 @@ def test_every_nasty_message_has_a_view_with_its_words() -> None:
     files = sorted(path for path in (DATA / "nasty").rglob("*") if path.is_file())
     assert files
     for path in files:
-        raw = text_of(path.read_bytes())
+        raw, _ = text_of(path.read_bytes())
         seen = view(raw)
         assert seen.text.encode() or not raw.partition("\n\n")[2].strip(), path.name
         assert len(seen.text) <= 6_000, path.name

@@ -123,7 +123,7 @@ def trouble_of(raw: bytes) -> tuple[str, float]:
     """Return what is wrong with how a message is read (or ""), and the seconds of CPU that it took."""
     started = time.process_time()
     try:
-        text = text_of(raw)
+        text, _ = text_of(raw)
         view = view_of(text, fields=FIELDS, truncate_at=LIMIT)
         f"{view.subject}{view.sender}{view.date}{view.text}".encode()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
@@ -156,14 +156,14 @@ def _mbox(folder: Path, raws: list[bytes]) -> Path:
 def _csv(folder: Path, raws: list[bytes]) -> Path:
     path = folder / "mail.csv"
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        csv.writer(file).writerows([("id", "message"), *((n, text_of(raw)) for n, raw in enumerate(raws))])
+        csv.writer(file).writerows([("id", "message"), *((n, text_of(raw)[0]) for n, raw in enumerate(raws))])
     return path
 
 
 def _jsonl(folder: Path, raws: list[bytes]) -> Path:
     path = folder / "mail.jsonl"
     path.write_text(
-        "".join(json.dumps({"id": str(n), "message": text_of(raw)}) + "\n" for n, raw in enumerate(raws)), "utf-8"
+        "".join(json.dumps({"id": str(n), "message": text_of(raw)[0]}) + "\n" for n, raw in enumerate(raws)), "utf-8"
     )
     return path
 

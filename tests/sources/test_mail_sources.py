@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.errors import SourceError
+from core.llm.task import builtin_task
+from core.mail.message import view_by
+from core.runs.build import viewer
 from core.sources import text_source
 from core.sources.folder_source import HIDDEN, UNKNOWN
 from core.sources.registry import SourceOptions, open_source
@@ -94,6 +98,69 @@ def test_bytes_that_are_not_utf8_are_read_in_the_charset_that_the_message_names(
     assert first.raw.endswith("при")
     assert second.raw.endswith("“café”")
     assert third.raw.endswith("é")
+
+
+def in_files(folder: Path, message: bytes) -> Path:
+    """A folder with the message as its only .eml file."""
+    (folder / "1.eml").write_bytes(message)
+    return folder
+
+
+def in_mbox(folder: Path, message: bytes) -> Path:
+    """A mailbox file of that message."""
+    (folder / "all.mbox").write_bytes(b"From ada Mon Jan  1 00:00:00 2024\n" + message)
+    return folder / "all.mbox"
+
+
+def in_maildir(folder: Path, message: bytes) -> Path:
+    """A Maildir of that message."""
+    for name in ("cur", "new", "tmp"):
+        (folder / name).mkdir()
+    (folder / "new" / "1.host").write_bytes(message)
+    return folder
+
+
+@pytest.mark.parametrize("put", [in_files, in_mbox, in_maildir])
+@pytest.mark.parametrize(
+    ("charset", "body", "text", "flags"),
+    [
+        ("utf-8", b"caf\xe9", "café", "charset"),
+        ("utf-8", "café".encode(), "café", ""),
+        ("UTF8", "café".encode(), "café", ""),
+        ("utf-8-sig", "café".encode(), "café", ""),
+        ("iso-8859-1", "café".encode(), "café", "charset"),
+        ("windows-1252", "café".encode(), "café", "charset"),
+        ("windows-1252", b"\x93caf\xe9\x94", "“café”", ""),
+        ("iso-8859-1", b"caf\xe9", "café", ""),
+        ("iso-8859-1", b"\x93caf\xe9\x94", "“café”", "charset"),
+        ("koi8-r", b"\xd0\xd2\xc9", "при", ""),
+        ("gb2312", "價".encode("gbk"), "價", ""),
+        ("utf-8", b"plain", "plain", ""),
+        ("no-such-charset", b"caf\xe9", "café", ""),
+        (None, b"caf\xe9", "café", ""),
+    ],
+)
+@pytest.mark.parametrize("is_part", [False, True])
+def test_a_charset_that_lies_is_noted_of_text_that_is_not_encoded(
+    tmp_path: Path,
+    put: Callable[[Path, bytes], Path],
+    charset: str | None,
+    body: bytes,
+    text: str,
+    flags: str,
+    is_part: bool,
+) -> None:
+    """Such a text is decoded with the whole message: what it was decoded as is compared with what it names."""
+    kind = b"Content-Type: text/plain" + (f"; charset={charset}".encode() if charset else b"")
+    message = b"Subject: s\nFrom: ada@example.org\n" + kind + b"\n\n" + body + b"\n"
+    if is_part:
+        message = (
+            b"Subject: s\nFrom: ada@example.org\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+            + kind + b"\n\n" + body + b"\n--b--\n"
+        )  # fmt: skip
+    (email,) = open_source(put(tmp_path, message))
+    for by in (view_by(builtin_task(), email.raw, email.read_as), viewer(builtin_task())(email.raw, email.read_as)):
+        assert (by.text.splitlines()[-1], by.flags) == (text, flags)
 
 
 def test_a_file_too_large_for_an_email_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def of_files(path: Path) -> list[str]:
 
     Bytes that are not UTF-8 are read as the project reads them: no other reader says what they mean.
     """
-    texts = [text_of(file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file()]
+    texts = [text_of(file.read_bytes())[0] for file in sorted(path.rglob("*")) if file.is_file()]
     return [text.partition("\n")[2] if text.startswith("From ") else text for text in texts]
 
 

@@ -353,6 +353,17 @@ def test_flags_follow_the_text_that_is_sent(real: Path) -> None:
     sound(real)
 
 
+def test_a_charset_that_was_noted_stays_so_when_texts_are_made_anew(real: Path) -> None:
+    """How the bytes were read is known at the import alone; other notes and orders follow the text."""
+    with closing(sqlite3.connect(real)) as db, db:
+        before = dict(db.execute("SELECT id, coalesce(flags, '') FROM email").fetchall())
+        db.execute("UPDATE email SET flags = 'cut charset'")
+    commands.send(real, ActivateTask(versioned(replace(active(real), fields=("from", "to", "subject", "body")))))
+    with closing(sqlite3.connect(real)) as db:
+        after = dict(db.execute("SELECT id, flags FROM email").fetchall())
+    assert after == {number: f"{flags} charset".strip() for number, flags in before.items()}
+
+
 def test_an_index_of_old_texts_is_not_searched(real: Path) -> None:
     """Words that are sent no more are not found, and it is made anew."""
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.model import Task, View
+from core.model import NOTES, Task, View, orders_among
 from core.storage.file import message
 from core.storage.file.message import message_of
 from core.storage.file.rows import HAS_ORDERS, growing, task_to_definition
@@ -125,20 +125,30 @@ def _unlabeled(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in db.execute("SELECT id FROM email WHERE state IN ('pending', 'failed')").fetchall()]
 
 
+def _with_charset(flags: str, before: str) -> str:
+    """Return flags with *charset* where it was noted before: how the message's bytes were read is not kept."""
+    notes = flags.split()
+    if "charset" not in before.split() or "charset" in notes:
+        return flags
+    return " ".join((*orders_among(flags), *(note for note in NOTES if note in notes or note == "charset")))
+
+
 def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
     """Make every text anew from the message as it came, with its hash and its flags; returns how many there are."""
     after = count = 0
     while True:
         page = db.execute(
-            "SELECT email_id, raw FROM body WHERE email_id > ? ORDER BY email_id LIMIT ?", (after, _PAGE)
+            "SELECT b.email_id, b.raw, e.flags FROM body AS b LEFT JOIN email AS e ON e.id = b.email_id"
+            " WHERE b.email_id > ? ORDER BY b.email_id LIMIT ?",
+            (after, _PAGE),
         ).fetchall()
         if not page:
             break
         views = []
-        for email_id, stored in page:
+        for email_id, stored, before in page:
             raw = message_of(stored)
             view = view_of(raw)
-            views.append((email_id, view))
+            views.append((view.content_hash, _with_charset(view.flags, before or "") or None, email_id))
             # In one statement: what is kept of the message goes by the text.
             db.execute(
                 f"UPDATE body SET (text, {message.COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE email_id = ?",
@@ -146,7 +156,7 @@ def _send_otherwise(db: sqlite3.Connection, view_of: ViewOf) -> int:
             )
         db.executemany(
             "UPDATE email SET content_hash = ?, flags = ? WHERE id = ?",
-            [(view.content_hash, view.flags or None, number) for number, view in views],
+            views,
         )
         after = growing(page, after)
         count += len(page)
