@@ -17,11 +17,11 @@ import pytest
 from rich.cells import cell_len
 
 from core.errors import LabeltuiError
-from core.model import Happening, RunState, Snapshot, Wait, exits
+from core.model import Happening, KeyState, RunState, Snapshot, Wait, exits
 from core.storage.writing.store import Store
 from tests.conftest import MakeRun
 from tests.programs.pty.terminal import Terminal
-from tests.tui.fakes import KEYS, NOW, running
+from tests.tui.fakes import KEYS, NOW, key, running
 from tui.commands import compact, watch
 from tui.commands.compact import LEAST, Inline, Line, compact_view
 from tui.commands.watch import code_of
@@ -211,3 +211,156 @@ def test_a_terminal_shows_no_cursor_and_no_key_while_a_run_is_watched(monkeypatc
         restore()
         assert termios.tcgetattr(keys) == before
         assert written.getvalue() == "\x1b[?25l\x1b[?25h"
+
+
+SPOTS: dict[str, Snapshot] = {
+    "at work": replace(BUSY, recent=()),
+    "waits": replace(BUSY, state=RunState.WAITING, wait=Wait(NOW + 41, "TPM", "org_b", ""), failed=0),
+    "waits without an end": replace(BUSY, state=RunState.WAITING, wait=Wait(None, "", "", ""), reason="calls are out"),
+    "paused": replace(BUSY, state=RunState.PAUSED, reason="by ana", worker=replace(BUSY.worker, alive=False)),
+    "done": replace(BUSY, pending=0, forecast=None),
+    "new": replace(BUSY, labeled=0, failed=0, labels={}, total=0, state=RunState.NEW, worker=replace(BUSY.worker, alive=False)),
+    "simulated": replace(BUSY, run=replace(BUSY.run, simulated=True)),
+    "failed": replace(BUSY, recent=(Happening(NOW, "labeled", "x"), Happening(NOW, "failed", "no label"), Happening(NOW, "failed", "older"))),
+}  # fmt: skip
+THREE = (
+    key("main", "org_a", pinned=True),
+    key("spare", "org_a", KeyState.COOLING, cooldown_s=41.3, limit="TPM"),
+    key("third", "org_a", KeyState.COOLING, cooldown_s=51.3, limit="RPM"),
+    key("lab", "a very long organization name", KeyState.DISABLED),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "expected"),
+    [
+        ("at work", 60, [
+            "enron   ▶ RUNNING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed",
+        ]),
+        ("at work", 34, [
+            "enron   ▶ RUNNING           72/min",
+            "━━━━━━━━━╸─────── 57 % 2,871/5,031",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a ver… name –1",
+            "org_a       ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed",
+        ]),
+        ("waits", 60, [
+            "enron   ◌ WAITING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━─────────────────── 57 % 2,864/5,031",
+            "waits 00:41 for TPM of org_b",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+        ]),
+        ("waits", 34, [
+            "enron   ◌ WAITING           72/min",
+            "━━━━━━━━━╸─────── 57 % 2,864/5,031",
+            "waits 00:41 for TPM of org_b",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a ver… name –1",
+            "org_a       ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+        ]),
+        ("waits without an end", 60, [
+            "enron   ◌ WAITING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "calls are out",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed · no valid label after 3 answers",
+        ]),
+        ("paused", 60, [
+            "enron   ‖ PAUSED",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "by ana",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed · no valid label after 3 answers",
+        ]),
+        ("done", 60, [
+            "enron   ▶ RUNNING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed · no valid label after 3 answers",
+        ]),
+        ("new", 60, [
+            "enron   ○ NEW",
+            "──────────────────────────────────────────────────── 0 % 0/0",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "nothing is labeled yet",
+        ]),
+        ("simulated", 60, [
+            "enron   ▶ RUNNING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "simulated: work 89–91 % · personal 9–11 %",
+            "✕ 7 failed · no valid label after 3 answers",
+        ]),
+        ("simulated", 34, [
+            "enron   ▶ RUNNING           72/min",
+            "━━━━━━━━━╸─────── 57 % 2,871/5,031",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a ver… name –1",
+            "org_a       ●1 ◌2 ↑main",
+            "simulated: work 90 % · personal 1…",
+            "✕ 7 failed · no valid label after…",
+        ]),
+        ("failed", 60, [
+            "enron   ▶ RUNNING                                     72/min",
+            "━━━━━━━━━━━━━━━━━━━━━━━━╸────────────────── 57 % 2,871/5,031",
+            "ends 16:35–16:45 · TPM of org_b",
+            "a very… name –1",
+            "org_a        ●1 ◌2 ↑main",
+            "work 89–91 % · personal 9–11 %",
+            "✕ 7 failed · no label",
+        ]),
+    ],
+)  # fmt: skip
+def test_each_line_of_a_corner(utc: None, name: str, width: int, expected: list[str]) -> None:
+    """Its words in order of place, each line as wide as the corner."""
+    lines = compact_view(SPOTS[name], THREE, width=width, height=20, now=NOW)
+    shown = ["".join(text for text, _ in line) for line in lines]
+    assert {cell_len(each) for each in shown} == {width}
+    assert [each.rstrip() for each in shown] == expected
+
+
+@pytest.mark.parametrize(
+    ("height", "kept"),
+    [(0, [0]), (1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (4, [0, 1, 2, 7]), (5, [0, 1, 2, 3, 7]), (6, [0, 1, 2, 3, 4, 7]), (7, [0, 1, 2, 3, 4, 6, 7]), (8, [0, 1, 2, 3, 4, 5, 6, 7]), (9, [0, 1, 2, 3, 4, 5, 6, 7])],
+)  # fmt: skip
+def test_the_order_in_which_lines_go(height: int, kept: list[int]) -> None:
+    """The third organization goes before the labels, these before the second, then the first, the failures and the sentence."""
+    keys = tuple(key(f"k{n}", f"org_{n}") for n in range(3))
+    all_lines = compact_view(BUSY, keys, width=60, height=20, now=NOW)
+    assert len(all_lines) == 8
+    assert compact_view(BUSY, keys, width=60, height=height, now=NOW) == [all_lines[place] for place in kept]
+
+
+@pytest.mark.parametrize(("count", "more"), [(4, None), (5, "1 more organizations"), (6, "2 more organizations")])
+def test_four_organizations_are_listed(count: int, more: str | None) -> None:
+    """The others are counted; without any key at all that is said of a run at work."""
+    keys = tuple(key(f"k{n}", f"org_{n}") for n in range(count))
+    shown = [
+        "".join(text for text, _ in line).rstrip() for line in compact_view(BUSY, keys, width=60, height=20, now=NOW)
+    ]
+    assert len([each for each in shown if each.startswith("org_")]) == 4
+    assert [each for each in shown if "more organizations" in each] == ([more] if more else [])
+    none = ["".join(text for text, _ in line).rstrip() for line in compact_view(BUSY, (), width=60, height=20, now=NOW)]
+    assert "no key is known here" in none
