@@ -118,3 +118,15 @@ def test_whatever_is_said_the_label_is_one_of_the_task_or_none(text: str) -> Non
     tolerant = TolerantLabels(BINARY)
     assert tolerant.find(text) in ("1", "0", None)
     assert tolerant.find(json.dumps({"label": text})) in ("1", "0", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("((((1))))", "1"), ('"**(1)**".', "1"), ("- - - 1", "1"),
+        ("- - - - 1", "1"), ("- - - - - 1", None), ("1 = work = 1 = work", "1"), ("1 = work = 1 = work = 1", None),
+    ],
+)  # fmt: skip
+def test_as_much_dress_is_taken_off_as_models_put_on(text: str, label: str | None) -> None:
+    """Four layers, and up to four parts that all name one label."""
+    assert TolerantLabels(BINARY).find(text) == label

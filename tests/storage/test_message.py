@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -40,11 +41,11 @@ PIECES = (
 
 
 @pytest.fixture(scope="module")
-def table() -> sqlite3.Connection:
+def table() -> Iterator[sqlite3.Connection]:
     """A table like ``body``."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.execute(f"CREATE TABLE body(text TEXT, {COLUMNS}, raw TEXT GENERATED ALWAYS AS ({RAW}) VIRTUAL)")
-    return db
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute(f"CREATE TABLE body(text TEXT, {COLUMNS}, raw TEXT GENERATED ALWAYS AS ({RAW}) VIRTUAL)")
+        yield db
 
 
 def through(db: sqlite3.Connection, raw: str, text: str) -> str:

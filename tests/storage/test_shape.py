@@ -72,6 +72,7 @@ def test_what_acts_with_writes_is_known_from_every_migration() -> None:
     db.conn.set_trace_callback(None)
     assert set(MADE.items()) <= made | {("raw", MADE["raw"])}
     assert foreign_parts(db.conn, writing=True) == []
+    db.close()
 
 
 @pytest.mark.parametrize(

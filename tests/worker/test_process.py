@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -360,7 +361,7 @@ def test_status_as_json_agrees_with_the_tables(
         [sys.executable, "-m", "tui", "status", "real", "--json"], capture_output=True, check=True, env=dict(os.environ)
     )
     status = json.loads(said.stdout)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         states = dict(db.execute("SELECT state, count(*) FROM email GROUP BY state"))
         labels = dict(db.execute("SELECT label, count(*) FROM email WHERE state = 'labeled' GROUP BY label"))
         reasks = dict(
