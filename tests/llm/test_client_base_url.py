@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from core.errors import UsageError
 from core.llm.client import ChatClient
 from core.model import ChatMessage, ModelSettings
-from core.server_address import BaseUrl, PathStyle, normalize_base_url
+from core.server_address import BaseUrl, PathStyle, normalize_base_url, server_of
+from core.settings import load_settings
 
 GROQ = "https://api.groq.com/openai/v1/chat/completions"
 LOCAL = "http://127.0.0.1:8000/openai/v1/chat/completions"
@@ -145,3 +147,26 @@ async def test_plain_servers_get_the_older_name_of_the_token_limit() -> None:
 
     assert (plain["max_tokens"], "max_completion_tokens" in plain) == (256, False)
     assert (groq["max_completion_tokens"], "max_tokens" in groq) == (256, False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "root"),
+    [("localhost:8000/v1", "http://localhost:8000"), ("[::1]:8000", "http://[::1]:8000"), ("h.example?x=1", "https://h.example"),
+     ("127.0.0.1/v1", "http://127.0.0.1"), ("LOCALHOST:1", "http://"), ("ftp://x", "ftp://x"), (" no such ", "no such"), (None, "https://api.groq.com")],
+    ids=str,
+)  # fmt: skip
+def test_a_server_has_one_name_however_it_was_typed(typed: str | None, root: str) -> None:
+    """Plain http on this machine, https elsewhere; what is no address is its own name."""
+    assert server_of(typed).startswith(root)
+
+
+def test_the_demo_has_keys_and_quotas_of_its_own(tmp_path: Path) -> None:
+    """And no other run has them, wherever it lies."""
+    settings = load_settings({"LABELTUI_HOME": str(tmp_path), "GROQ_BASE_URL": "http://h.example"})
+    assert settings.for_run(settings.runs_dir / "mail.db") == settings
+    assert settings.for_run(tmp_path / "elsewhere.db") == settings
+    demo = settings.for_run(settings.demo_dir / "runs" / "demo.db")
+    assert demo.runs_dir == settings.demo_dir / "runs"
+    assert demo.quota_path == settings.demo_dir / "quota.db"
+    assert demo.keys_path == settings.demo_dir / "keys.toml"
+    assert (demo.base_url, demo.use_environment_keys) == (None, False)

@@ -23,7 +23,7 @@ from core.errors import (
 from core.llm.answers import label_probability, schema_of
 from core.llm.client import MOST_BODY_BYTES, ChatClient
 from core.llm.dialect import Dialect
-from core.llm.replies import MOST_ANSWER_CHARS, read_reply
+from core.llm.replies import MOST_ANSWER_CHARS, bounded_answer, read_reply
 from core.model import ChatMessage, LabelMeaning, ModelSettings, Reply, Task
 from tests.llm.test_client import COMPLETION, SECRET, completion
 
@@ -444,3 +444,84 @@ async def test_a_key_in_an_answer_is_not_kept() -> None:
     assert SECRET not in repr(reply)
     assert reply.text == "the key is (the key)"
     assert replace(reply, text="").request_id == "(the key)"
+
+
+@pytest.mark.asyncio
+async def test_of_a_refusal_160_characters_are_noted() -> None:
+    """When it comes, and when the next worker begins with what was refused before."""
+    words = "`seed` is not supported " + "x" * 300
+    client, _, noted = refusing(("seed", 400, words))
+    await client.ask(ASKED, FULL)
+    assert [sentence.endswith(f"({words[:160]})") for sentence in noted] == [True]
+    told: list[str] = []
+    known = Dialect(plain=True, noted=told.append, known={"seed": words})
+    known.say_known({"seed": 7}, "h.example")
+    known.say_known({"seed": 7}, "h.example")
+    assert [sentence.endswith(f"({words[:160]})") for sentence in told] == [True]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("status", "asks_again"), [(400, True), (422, True), (401, False), (429, False), (500, False)])
+async def test_only_a_refused_request_is_asked_again_as_a_stream(status: int, asks_again: bool) -> None:
+    """A server that answers in streams alone says so of the request; the same words beside another status are something else."""
+    sent: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        if sent[-1].get("stream"):
+            return httpx.Response(200, json=COMPLETION)
+        return httpx.Response(status, json={"error": {"message": "This model only supports stream mode"}})
+
+    client = ChatClient(SECRET, transport=httpx.MockTransport(answer), dialect=Dialect(plain=True))
+    if asks_again:
+        await client.ask(ASKED, FULL)
+    else:
+        with pytest.raises(CallError):
+            await client.ask(ASKED, FULL)
+    assert [bool(body.get("stream")) for body in sent] == [False, True][: 1 + asks_again]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "1"}, {"type": "image", "text": "0"}], "1"), ([{"text": "1"}], "1"), (["1", 7, None], "1"),
+        ({"type": "output_text", "text": "1"}, "1"), ([{"type": "reasoning", "text": "0"}], ""),
+    ],
+)  # fmt: skip
+async def test_parts_of_content_that_are_no_text_are_left_out(content: Any, text: str) -> None:
+    """Whatever stands among them."""
+    assert (await answering(message(content)).ask(ASKED, FULL)).text == text
+
+
+def test_an_answer_too_long_to_be_kept_is_cut_in_its_middle() -> None:
+    """It says by how much; one that fits is kept whole."""
+    fits, beyond = "a" * MOST_ANSWER_CHARS, "a" * MOST_ANSWER_CHARS + "b"
+    assert bounded_answer(fits, "") == fits
+    cut = bounded_answer(beyond, "")
+    half = MOST_ANSWER_CHARS // 2 - 40
+    assert cut == f"{'a' * half}\n… {len(beyond) - 2 * half:,} characters were left out …\n{'a' * (half - 1)}b"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"[]", "2 bytes that are no JSON object"), (b'[{"a": 1}]', "10 bytes that are no JSON object"),
+        (b"[7]", "3 bytes that are no JSON object"), (b"{}", "a JSON object without a message (it has nothing)"),
+        (b'{"a": 1, "b": 2}', "a JSON object without a message (it has a, b)"),
+        (b'{"choices": [{"message": {"content": 7}}]}', "a message whose content is of type int"),
+    ],
+)  # fmt: skip
+def test_what_is_no_completion_is_said_in_few_words(body: bytes, words: str) -> None:
+    """What came instead, and from where."""
+    with pytest.raises(ServerFailedError) as caught:
+        read_reply(body, {}, host="h.example")
+    assert f"h.example answered with {words} instead of a completion." in str(caught.value)
+
+
+@pytest.mark.parametrize(("secret", "shown"), [("x" * 8 + "abc", "…"), ("x" * 8 + "abcd", "…abcd")])
+def test_a_client_shows_four_characters_of_a_long_key(secret: str, shown: str) -> None:
+    """Of one below twelve none: they would be a third of it."""
+    assert f"<ChatClient {shown} at " in repr(
+        ChatClient(secret, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    )

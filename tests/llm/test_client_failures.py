@@ -30,7 +30,7 @@ from core.errors import (
     TooLargeError,
 )
 from core.llm.client import ChatClient
-from core.llm.failures import MESSAGE_LIMIT, Refusal, failure_of, read_refusal
+from core.llm.failures import MESSAGE_LIMIT, Refusal, failure_of, page_words, read_refusal
 from core.model import ChatMessage, ModelSettings
 
 SECRET = "gsk_test_0123456789_abcdefghijklmnop"
@@ -377,3 +377,28 @@ def test_headers_in_the_body_are_read_in_lower_case_and_bounded() -> None:
     assert len(found) == 20
     assert read_refusal({"error": {"message": "slow down", "metadata": {"headers": ["x"]}}}).headers == {}
     assert read_refusal({"error": {"message": "slow down", "metadata": "x"}}).headers == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (410, ModelGoneError),
+        (409, ServerFailedError),
+        (300, ModelGoneError),
+        (399, ModelGoneError),
+        (299, ServerFailedError),
+    ],
+)
+def test_a_status_without_a_word_has_its_own_failure(status: int, kind: type[CallError]) -> None:
+    """A page that is gone, and every redirect, means that the address is wrong; what is below 300 failed at the server."""
+    assert type(failure_of(status, Refusal("", ""), host="h", headers={})) is kind
+
+
+def test_of_a_long_message_its_beginning_is_quoted() -> None:
+    """500 characters of a server's words, 4,000 of a page; a line of a validation for each of its first five complaints."""
+    assert str(failure_of(500, Refusal("y" * 501, ""), host="h", headers={})).count("y") == 499
+    assert str(failure_of(500, Refusal("y" * 500, ""), host="h", headers={})).count("y") == 500
+    assert page_words("z" * 4_001) == "z" * 4_000
+    complaints = [{"loc": ["body", number], "msg": "bad"} for number in range(7)]
+    assert read_refusal({"detail": complaints}).message == "; ".join(f"body.{number}: bad" for number in range(5))
+    assert read_refusal({"detail": [*complaints[:1], {"no": "message"}]}).message.startswith("[{")

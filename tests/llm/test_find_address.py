@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -159,3 +160,62 @@ def test_each_address_is_given_eight_seconds_and_a_key_twenty(monkeypatch: pytes
     monkeypatch.setattr("core.llm.client.ChatClient.ask", ask)
     assert check_key(SECRET, "m", "http://h.example/v1").word == "works"
     assert waits[1:] == [20.0]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 404, 405, 410, 501])
+def test_an_address_without_the_page_is_passed_over(status: int) -> None:
+    """Whatever says so; where it points to another place, that is named and not asked."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(status, headers={"location": "https://login.example/"})
+
+    found = find_address("http://h.example/v1", SECRET, "m", transport=httpx.MockTransport(handle))
+    assert not found.answered
+    assert len(asked) == len(set(asked)) == 7
+    assert asked[:3] == ["/v1/chat/completions", "/v1/v1/chat/completions", "/chat/completions"]
+    assert " It points to https://login.example/, where nothing was sent. Give" in found.sentence
+
+
+@pytest.mark.parametrize("status", [300, 304, 400, 406, 411, 500, 502])
+def test_any_other_status_is_an_answer(status: int) -> None:
+    """There is something at that address."""
+    found = find_address(
+        "http://h.example/v1", SECRET, "m", transport=serving("/v1/chat/completions", status=status, body={})
+    )
+    assert (found.answered, found.sentence) == (
+        True,
+        f"h.example answers at http://h.example/v1/chat/completions (it said {status})",
+    )
+
+
+def test_only_the_beginning_of_a_page_is_read() -> None:
+    """100,000 bytes: an address is told by its first words."""
+    read = []
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            read.append(1)
+            yield b"x" * 10_000
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200 if request.url.path == "/v1/chat/completions" else 404, content=pieces())
+
+    find_address("http://h.example/v1", "", "m", transport=httpx.MockTransport(handle))
+    assert len(read) == 7 * 11
+
+
+def test_a_versioned_path_is_replaced_by_the_usual_places() -> None:
+    """Once, and only what stands at its end."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path.removesuffix("/chat/completions"))
+        return httpx.Response(404)
+
+    find_address("https://h.example/v1/proxy/openai/v2", "", "m", transport=httpx.MockTransport(handle))
+    assert asked == [
+        "/v1/proxy/openai/v2", "/v1/proxy/openai/v2/v1", "/v1/proxy/v1", "/v1/proxy", "/v1/proxy/openai/v1",
+        "/v1/proxy/api/v1", "/v1/proxy/v1beta/openai",
+    ]  # fmt: skip

@@ -132,3 +132,47 @@ def test_the_fields_of_a_request_follow_how_many_emails_share_it() -> None:
     assert one["max_tokens"] == 256
     assert three["max_tokens"] == 384
     assert one["model"] == three["model"] == "openai/gpt-oss-20b"
+
+
+def test_an_answer_that_was_cut_within_json_gives_its_whole_pairs() -> None:
+    """A number at its very end may go on; a text that is closed does not, and neither does one with a comma behind it."""
+    for answer, last in (('{"1": "0", "2": 1', True), ('{"1": "0", "2": "1"', False), ('{"1": "0", "2": 1, "3', False)):
+        parts = packs.read_answer(_reply(answer, "length"), 3)
+        assert [(part.text, part.cut) for part in parts] == [("0", False), ("1", last), (None, False)], answer
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "parts"),
+    [
+        (10, [1.0, 1.0, 1.0], [4, 3, 3]), (11, [1.0, 1.0, 1.0], [4, 4, 3]), (7, [1.0, 2.0, 4.0], [1, 2, 4]),
+        (10, [1.4, 4.3, 4.3], [2, 4, 4]), (10, [4.3, 4.3, 1.4], [4, 4, 2]), (1, [0.2, 0.8], [0, 1]), (0, [1.0, 1.0], [0, 0]),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_a_total_goes_to_the_largest_remainders(
+    total: int, weights: list[float], parts: list[int]
+) -> None:
+    """So that the parts add up to the whole, and none is off by more than one."""
+    assert [usage.prompt_tokens for usage in packs.shared_out(Usage(total, 0, 0), weights)] == parts
+
+
+def test_answers_of_a_pack_are_shared_out_evenly() -> None:
+    """However long its texts are: every email has one line of the answer."""
+    shared = packs.shared_out(Usage(100, 7, 8), [1.0, 98.0, 1.0])
+    assert [(usage.completion_tokens, usage.cached_tokens) for usage in shared] == [(3, 3), (2, 3), (2, 2)]
+
+
+def test_a_text_goes_alone_from_half_a_pack_on_and_where_packs_are_refused() -> None:
+    """At each bound, and one character beyond it."""
+    half = int(packs.ALONE_SHARE * 8_000)
+    assert [packs.goes_alone("x" * length, 8_000) for length in (half, half + 1)] == [False, True]
+    least = packs.LEAST_CHARS
+    assert [packs.goes_alone("x", most) for most in (least - 1, least)] == [True, False]
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_characters_of_a_pack_are_foretold(size: int) -> None:
+    """As many as the question has, but for the digits of its numbers."""
+    texts = ["x" * 50] * size
+    asked = packs.pack_messages(TASK, texts)
+    foretold = packs.pack_chars(TASK, 50 * size, size)
+    assert 0 <= sum(len(each.content) for each in asked) - foretold <= 2 * size

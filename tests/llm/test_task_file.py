@@ -11,7 +11,17 @@ from typing import Any, TypeAlias
 import pytest
 
 from core.errors import TaskError
-from core.llm.task import builtin_task, load_task, task_from_json, task_to_json, task_to_toml, versioned, with_model
+from core.llm.task import (
+    LISTED_MOST,
+    allowed_answers,
+    builtin_task,
+    load_task,
+    task_from_json,
+    task_to_json,
+    task_to_toml,
+    versioned,
+    with_model,
+)
 from core.model import LabelMeaning, ModelSettings, Task
 
 MINIMAL = """
@@ -317,3 +327,45 @@ def test_settings_that_a_task_does_not_name_are_these() -> None:
         "include_reasoning": False, "timeout_s": 60.0, "seed": None, "stop": (), "schema": False, "extra_body": "",
         "logprobs": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("item", "taken"),
+    [("a" * 20, True), ("a" * 21, False), ("user story", True), ("follow-up", True), ("a1", False), ("x!", False)],
+)
+def test_a_noun_has_letters_and_at_most_twenty_characters(load: Loader, item: str, taken: bool) -> None:
+    """With spaces and hyphens within; it stands in sentences everywhere."""
+    text = f'item = "{item}"\n{MINIMAL}'
+    if taken:
+        assert load(text).item == item
+    else:
+        with pytest.raises(TaskError, match="Name what is labeled by a noun in the singular"):
+            load(text)
+
+
+def test_the_whole_message_is_sent_alone(load: Loader) -> None:
+    """``raw`` beside another field would send that twice."""
+    assert load(f'fields = ["raw"]\n{MINIMAL}').fields == ("raw",)
+    with pytest.raises(TaskError, match="holds 'raw' beside others"):
+        load(f'fields = ["raw", "subject"]\n{MINIMAL}')
+
+
+@pytest.mark.parametrize(
+    ("key", "guess"), [("rubrik", "Did you mean rubric? "), ("ruxxxx", ""), ("feilds", "Did you mean fields? ")]
+)
+def test_a_key_that_is_nearly_right_is_named(load: Loader, key: str, guess: str) -> None:
+    """Only where most of its letters are those of a key."""
+    with pytest.raises(TaskError) as caught:
+        load(f'{key} = "x"\n{MINIMAL}')
+    assert f"{key} is not a key of a task. {guess}Known here: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "v0"), (2, "v0 or v1"), (3, "v0, v1 or v2"), (LISTED_MOST, f"v{LISTED_MOST - 2} or v{LISTED_MOST - 1}"), (LISTED_MOST + 1, f"one of the {LISTED_MOST + 1} labels above, exactly as")],
+    ids=str,
+)  # fmt: skip
+def test_allowed_answers_are_listed_up_to_a_hundred(count: int, words: str) -> None:
+    """Of more labels their number is given: the rubric has them all."""
+    task = replace(builtin_task(), labels=tuple(LabelMeaning(f"v{number}", f"v{number}") for number in range(count)))
+    assert words in allowed_answers(task)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import TaskError
 from core.llm.task import builtin_task, task_from_toml
-from core.llm.templates import commented, fits_lines, label_lines, labels_of, task_written, template, template_names
+from core.llm.templates import (
+    commented,
+    fits_lines,
+    free_path,
+    label_lines,
+    labels_of,
+    task_written,
+    template,
+    template_names,
+    write_task,
+)
 from core.model import LabelMeaning, Task
 
 
@@ -48,3 +59,28 @@ def test_an_unknown_template_is_refused_with_those_that_there_are() -> None:
     """By name."""
     with pytest.raises(TaskError, match="binary, intent, sentiment, spam, topics"):
         template("mood")
+
+
+def test_a_task_is_written_where_no_file_lies(tmp_path: Path) -> None:
+    """Under its name in words, with a number behind it from the second on; a file that is there is replaced only if asked."""
+    assert [_written(tmp_path, "Is it urgent? (v2)") for _ in range(3)] == [
+        "is-it-urgent-v2",
+        "is-it-urgent-v2-2",
+        "is-it-urgent-v2-3",
+    ]
+    assert _written(tmp_path, "?!") == "task"
+    assert free_path(tmp_path, "x" * 70).stem == "x" * 60
+    path = tmp_path / "task.toml"
+    with pytest.raises(TaskError, match=r"exists\. Choose another name"):
+        write_task(path, "b")
+    write_task(path, "c", replace_it=True)
+    assert path.read_text("utf-8") == "c"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TaskError, match=r"task.toml cannot be written: .*[a-z]\. Choose another folder"):
+        write_task(tmp_path / "file" / "task.toml", "d")
+
+
+def _written(folder: Path, name: str) -> str:
+    path = free_path(folder, name)
+    write_task(path, "a")
+    return path.stem
