@@ -111,3 +111,58 @@ class _Engine:
 def bare(of: type, app: Noted, **state: Any) -> Any:
     """A screen of that class in that console."""
     return Bare(of, console_app=app, app=app, **state)
+
+
+class Parts:
+    """The widgets of a screen by their selectors, each of which notes what it is told; stands in for ``query_one``."""
+
+    def __init__(self, width: int = 60, **values: str) -> None:
+        self.of: dict[str, Part] = {f"#{name}": Part(width, value) for name, value in values.items()}
+        self._width = width
+
+    def __call__(self, selector: object, kind: object = None) -> Part:
+        return self.of.setdefault(str(getattr(selector, "__name__", selector)), Part(self._width))
+
+
+class Part:
+    """A widget that notes what it shows."""
+
+    def __init__(self, width: int = 60, value: str = "") -> None:
+        self.content: Any = ""
+        self.border_title: Any = ""
+        self.value = self.text = value
+        self.size = self.content_size = SimpleNamespace(width=width, height=20)
+        self.done: list[object] = []
+        self.display, self.max_scroll_y, self.styles = True, 0, SimpleNamespace()
+
+    @property
+    def shown(self) -> str:
+        """What it shows, as text."""
+        return str(getattr(self.content, "plain", self.content))
+
+    def update(self, content: Any) -> None:
+        self.content = content
+
+    def query_one(self, _: object) -> Part:
+        return self
+
+    def scroll_to(self, *, y: float, animate: bool) -> None:
+        self.done.append(("scroll", y))
+
+    def scroll_end(self, *, animate: bool) -> None:
+        self.done.append("end")
+
+    def scroll_page_down(self, *, animate: bool) -> None:
+        self.done.append("page")
+
+    def move_cursor(self, place: tuple[int, int], *, center: bool) -> None:
+        self.done.append(place)
+
+    def focus(self) -> None:
+        self.done.append("focus")
+
+    def say(self, sentence: str, tone: str = "") -> None:
+        self.content = sentence
+
+    def name_keys(self, *keys: tuple[str, str]) -> None:
+        self.content = " ".join(f"{key}:{word}" for key, word in keys)
