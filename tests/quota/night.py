@@ -218,7 +218,7 @@ class Night:
         line, broker, tally = self.lines[number], self.brokers[number], self.tallies[number]
         while True:
             while len(line) < 24:
-                line.append(Candidate(next(self._emails), self.lengths(self.rng), self.now))
+                line.append(Candidate(next(self._emails), self.lengths(self.rng)))
             decision = broker.next(line)
             if isinstance(decision, Grant):
                 candidate = next(each for each in line if each.email_id == decision.email_id)

@@ -64,7 +64,7 @@ class Desk:
 
     def candidate(self, chars: int = 2_000) -> Candidate:
         self._emails += 1
-        return Candidate(self._emails, chars, self.now)
+        return Candidate(self._emails, chars)
 
     def grant(self, broker: Broker, chars: int = 2_000) -> Grant:
         granted = broker.next([self.candidate(chars)])
@@ -710,7 +710,7 @@ class Course:
         return " | ".join([said, *notices])
 
     def asks(self, email: str, chars: str = "2000") -> str:
-        found = self.broker.next([Candidate(int(email), int(chars), self.desk.now)])
+        found = self.broker.next([Candidate(int(email), int(chars))])
         if isinstance(found, Grant):
             self.grants[email] = found
             return f"asked with {found.alias}, {self.broker.in_flight} out"

@@ -50,7 +50,7 @@ def org(name: str = "org_1", *slots: KeySlot, ledger: Ledger | None = None, tpm:
 
 
 def need(email_id: int = 1, tokens: float = 900, *, margin: float = 0.0, refused_by: tuple[str, ...] = ()) -> Need:
-    return Need(email_id, 0, Estimate(tokens, tokens, margin, tokens - margin, tokens), refused_by)
+    return Need(email_id, 0, Estimate(tokens, tokens, margin, tokens - margin, tokens, 0.0), refused_by)
 
 
 def used(decision: object) -> Use:

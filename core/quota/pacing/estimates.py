@@ -43,7 +43,7 @@ class Estimate:
     margin: float
     least: float
     cost: float
-    completion: float = 0.0
+    completion: float
 
 
 class Estimator:

@@ -13,7 +13,7 @@ from core.quota.pacing.scheduler import KeySlot, Organization
 
 @value(frozen=True, slots=True)
 class Candidate:
-    """Hold an email in the queue since ``since_at``. ``prompt_chars`` is the length of what differs between its calls.
+    """Hold an email in the queue. ``prompt_chars`` is the length of what differs between its calls.
 
     What every call has in common (the rubric) may be left out: it is learned as a constant. A pack of ``texts`` emails
     has a negative number, and ``completion`` is its ``max_completion_tokens``, None for the usual one.
@@ -21,7 +21,6 @@ class Candidate:
 
     email_id: int
     prompt_chars: int
-    since_at: float = 0.0
     texts: int = 1
     completion: int | None = None
 
