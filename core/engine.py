@@ -495,6 +495,12 @@ class Engine:
 
         return archive.bring_back(path) if back else archive.archive(path)
 
+    def dry_run_of_archiving(self, path: Path, *, back: bool) -> Path:
+        """Return where :meth:`archive` would move the run; raises as it would."""
+        from core.runs import archive  # noqa: PLC0415
+
+        return archive.bring_back(path, dry_run=True) if back else archive.archive(path, dry_run=True)
+
     def what_goes(self, path: Path) -> Going:
         """Return the files that deleting the run would remove."""
         from core.runs import archive  # noqa: PLC0415
@@ -516,6 +522,12 @@ class Engine:
         from core.runs.copy import copy_emails  # noqa: PLC0415
 
         return copy_emails(path, name, task=task, model=model, now=time.time(), progress=progress)
+
+    def dry_run_of_copying(self, path: Path, name: str, *, task: Task | None, model: str | None) -> Created:
+        """Return what :meth:`copy_emails` would make, tried in a folder that is thrown away."""
+        from core.runs.copy import copy_emails  # noqa: PLC0415
+
+        return copy_emails(path, name, task=task, model=model, now=time.time(), dry_run=True)
 
     # -- commands to a run and its worker -----------------------------------------------------------------------------
 

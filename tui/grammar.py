@@ -102,13 +102,14 @@ class _Parser(argparse.ArgumentParser):
 WITHOUT_JSON = frozenset({"open"})
 """Commands that refuse ``--json``: they open a console, which nobody but a person can use."""
 DRY_RUNS = (
-    "add", "retry", "rejudge", "label", "note", "skip", "undo", "gold", "review", "quality", "task show", "export",
-    "delete", "keys add", "keys remove",
+    "copy", "add", "retry", "rejudge", "label", "note", "skip", "undo", "budget", "lane", "gold", "review", "quality",
+    "task show", "export", "check", "archive", "delete", "keys add", "keys remove", "keys enable", "keys disable",
+    "keys pin", "keys unpin", "keys unbench", "keys limits", "keys group",
 )  # fmt: skip
-"""Commands that take ``--dry-run`` beside ``new`` and ``task init``: their effect is more than one word says, or final.
+"""Commands that take ``--dry-run`` beside ``new`` and ``task init``: all that change a run, the list of runs or keys.
 
-Not those that tell a worker what to do (another word takes them back at once), that only make a new file or run, or
-that turn one thing of a key on and off; ``check`` without ``--repair`` is a dry run.
+Not those that start a worker or tell it what to do (another word takes them back at once), nor those that only write a
+new file.
 """
 _NO_JSON = (
     "the console is for people and has no --json. `labeltui status --json` prints where runs are, and `labeltui skill`"

@@ -18,14 +18,14 @@ from core.errors import RunFileError, UsageError
 from core.runs.find import ARCHIVE, is_archived
 from core.settings import private_dir
 from core.storage.file.connection import open_writer
-from core.storage.file.lock import RunLock, companion
+from core.storage.file.lock import RunLock, busy, companion, is_locked
 
 _FOLDED_WITHIN_S = 2.0
 _POLL_S = 0.05
 
 
-def archive(path: Path) -> Path:
-    """Take a run out of the list; returns where its file is now.
+def archive(path: Path, *, dry_run: bool = False) -> Path:
+    """Take a run out of the list; returns where its file is now, or in a dry run would be.
 
     Raises:
         RunBusyError: a worker has it.
@@ -34,27 +34,46 @@ def archive(path: Path) -> Path:
     """
     if is_archived(path):
         raise UsageError(f"{path.stem} is archived already.")
+    if dry_run:
+        return _would_move(path, path.parent / ARCHIVE / path.name)
     return _move(path, private_dir(path.parent / ARCHIVE) / path.name)
 
 
-def bring_back(path: Path) -> Path:
+def bring_back(path: Path, *, dry_run: bool = False) -> Path:
     """Put an archived run back into the list; returns where its file is now. Raises as :func:`archive` does."""
     if not is_archived(path):
         raise UsageError(f"{path.stem} is not archived.")
-    return _move(path, path.parent.parent / path.name)
+    return (_would_move if dry_run else _move)(path, path.parent.parent / path.name)
 
 
-def _move(path: Path, target: Path) -> Path:
+def _would_move(path: Path, target: Path) -> Path:
+    """Return the target if the run could be moved there now; raises as :func:`_move`, without a lock of its own."""
+    _refuse_what_is_no_run(path)
+    if is_locked(path):
+        raise busy(path)
+    _refuse_taken(path, target)
+    return target
+
+
+def _refuse_what_is_no_run(path: Path) -> None:
     if path.is_symlink():
         raise UsageError(f"{path} is a link to {path.resolve()}: archive that run. Nothing was moved.")
     if not path.is_file():
         raise RunFileError(f"There is no run file at {path}.")
+
+
+def _refuse_taken(path: Path, target: Path) -> None:
+    if target.exists():
+        raise UsageError(
+            f"There is a run {path.stem} in {target.parent} already. Delete or rename one of the two first;"
+            " nothing was moved."
+        )
+
+
+def _move(path: Path, target: Path) -> Path:
+    _refuse_what_is_no_run(path)
     with RunLock(path, wait_s=0.5), RunLock(target, wait_s=0.5):
-        if target.exists():
-            raise UsageError(
-                f"There is a run {path.stem} in {target.parent} already. Delete or rename one of the two first;"
-                " nothing was moved."
-            )
+        _refuse_taken(path, target)
         _fold(path)
         try:
             for leftover in logs_of(target):

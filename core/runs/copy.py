@@ -6,6 +6,8 @@ for nobody ever changes a run's emails.
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +31,11 @@ def copy_emails(
     model: str | None,
     now: float,
     progress: Callable[[int], None] | None = None,
+    dry_run: bool = False,
 ) -> Created:
     """Make the run ``name`` from the emails of the run at ``path``, beside it; with its task where none is given.
+
+    A dry run makes it in a folder that is removed again.
 
     Raises:
         UsageError: the name is unusable or taken.
@@ -41,7 +46,11 @@ def copy_emails(
     from core.storage.writing.intake import NewRun  # noqa: PLC0415
 
     target = place_for(path, name)
-    with RunReader(path) as reader:
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(RunReader(path))
+        made = target
+        if dry_run:
+            made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="labeltui-dry-run-"))) / target.name
         run = reader.snapshot(now).run
         asked = versioned(task or run.task)
         if model:
@@ -62,7 +71,7 @@ def copy_emails(
         def tell(store: Store, taken: int) -> None:
             store.add_event("new", f"{counted(taken, asked.item)} taken from the run {path.stem}", now=now)
 
-        (built,) = build([Plan(target, new, tell)], asked, reader.messages(), progress=progress)
+        (built,) = build([Plan(made, new, tell)], asked, reader.messages(), progress=progress)
     return Created(name, target, built.taken, built.distinct, {}, (), f"the run {path.stem}", existed=False)
 
 

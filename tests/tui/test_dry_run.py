@@ -43,10 +43,32 @@ RUN = [
     (["task", "show", "{run}", "--set", "draft.toml"], "version"),
     (["task", "show", "{run}", "--ask-again"], "older version"),
     (["export", "{run}", "out.csv", "--where", "state:failed"], "1 row"),
+    (["copy", "{run}", "again"], "again: 3 texts of small, 3 distinct, none labeled"),
+    (["archive", "{run}"], "small would be archived"),
+    (["budget", "{run}", "--tokens", "5000"], "may spend: 5,000 tokens"),
+    (["lane", "{run}", "batch", "--size", "50"], "50 questions a batch"),
+    (["check", "{run}", "--repair"], "sound"),
     (["delete", "{run}"], "small.db"),
     (["keys", "add", "main", "--file", "key.txt"], "would be added"),
     (["keys", "remove", "spare"], "would be removed"),
+    (["keys", "disable", "spare"], "spare is disabled"),
+    (["keys", "enable", "spare"], "spare is enabled"),
+    (["keys", "pin", "spare"], "spare is used first"),
+    (["keys", "unpin"], "No key is pinned"),
+    (["keys", "group", "spare", "acme"], "spare is shown under acme"),
+    (["keys", "limits", "acme", "--rpm", "30"], "acme, openai/gpt-oss-20b: RPM 30"),
+    (["keys", "limits", "acme", "--plan", "own"], "no limits, for every model"),
+    (["keys", "unbench", "acme"], "acme"),
 ]
+READING = frozenset({
+    "plan", "status", "watch", "skipped", "task check", "compare", "keys list", "keys history", "keys test", "notify",
+    "completions", "skill", "guide", "info",
+})  # fmt: skip
+"""Commands that change nothing."""
+WORKING = frozenset({"demo", "open", "work", "start", "pause", "resume", "swap", "stop", "simulate", "serve"})
+"""Commands that start a worker, a console or a server, or tell a worker what to do: another word takes them back."""
+WRITING = frozenset({"backup", "report"})
+"""Commands that only write a file that is not there yet."""
 
 
 @pytest.fixture
@@ -77,11 +99,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+def stated(home: Path) -> list[str]:
+    """What the quota database holds of keys, limits and waits."""
+    with contextlib.closing(sqlite3.connect(home / "quota.db")) as db:
+        return list(db.iterdump())
+
+
 def test_a_dry_run_tells_what_would_change_and_changes_nothing(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of every command that takes it, as a person and as a program reads it; also read-only."""
-    before = contents(tmp_path)
+    main(["keys", "group", "spare", "acme"])
+    main(["keys", "list"])
+    before, quotas = contents(tmp_path), stated(home)
     capsys.readouterr()
     for words, told in RUN:
         command = [word.replace("{run}", str(run)) for word in words]
@@ -90,6 +120,48 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(
         assert answer["dry_run"] is True
         assert told in "\n".join(answer["lines"]), (words, answer)
         assert contents(tmp_path) == before, words
+        assert stated(home) == quotas, words
+
+
+@pytest.mark.parametrize("words", [words for words, _ in RUN if words[0] in ("copy", "archive", "budget", "lane")])
+def test_a_dry_run_says_what_the_command_says_and_then_does(
+    run: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same summary, but for what to do next; then it happens."""
+    command, told = [word.replace("{run}", str(run)) for word in words], []
+    capsys.readouterr()
+    for more in (["--dry-run"], []):
+        assert main([*command, *more]) == 0
+        told.append(capsys.readouterr().out)
+    summary = told[0].splitlines()[0].removeprefix("dry run: ").replace("would be archived", "is archived").rstrip(".")
+    assert summary in told[1]
+    assert "Nothing was changed" in told[0]
+    assert "Nothing was changed" not in told[1]
+
+
+def test_a_dry_run_of_archiving_refuses_what_archiving_refuses(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that a worker has, that is archived already, or whose name is taken there; and it takes no lock."""
+    with RunLock(run):
+        assert main(["archive", str(run), "--dry-run"]) == 4
+    assert main(["archive", str(run)]) == 0
+    capsys.readouterr()
+    archived = run.parent / "archive" / run.name
+    for words in (["archive", str(archived)], ["archive", str(run)], ["archive", str(archived), "--back"]):
+        said = []
+        for more in (["--dry-run"], []):
+            code = main([*words, *more])
+            said.append((code, capsys.readouterr().err))
+        assert said[0] == said[1] or said[0][0] == said[1][0] == 0, words
+    assert run.exists()
+
+
+def test_a_dry_run_of_a_repair_counts_what_is_wrong(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And leaves it."""
+    with contextlib.closing(sqlite3.connect(run)) as db, db:
+        db.execute("UPDATE total SET value = value + 1 WHERE name = 'state:labeled'")
+    assert main(["check", str(run), "--repair", "--dry-run"]) == 1
+    assert "1 number would be put right" in capsys.readouterr().out
+    assert main(["check", str(run), "--repair"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -133,6 +205,7 @@ def test_every_dry_run_is_tried_here() -> None:
     ]
     with_it = {name for name, command in commands if "--dry-run" in command._option_string_actions}
     assert with_it == {*DRY_RUNS, "new", "task init"}
+    assert {name for name, _ in commands} == with_it | READING | WORKING | WRITING, "say which kind a new command is"
     assert {name_of(words) for words, _ in RUN} == set(DRY_RUNS)
 
 

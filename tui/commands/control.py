@@ -128,7 +128,7 @@ def budget(given: argparse.Namespace) -> int:
         say(f"{path.stem} may spend: {snapshot.budget.words}; spent so far: {spent}")
         return exits.DONE
     before = Budget() if given.none else snapshot.budget
-    return report(engine, path, engine.send(path, SetBudget(replace(before, **named))))
+    return deliver(given, engine, path, SetBudget(replace(before, **named)))
 
 
 def lane(given: argparse.Namespace) -> int:
@@ -141,7 +141,9 @@ def lane(given: argparse.Namespace) -> int:
             say(line)
         return exits.DONE
     wanted = given.lane or ("auto" if given.by is not None else snapshot.lane.lane)
-    return report(engine, path, engine.send(path, ChooseLane(wanted, given.by, given.cancel, given.size, given.open)))
+    if given.cancel and given.dry_run:
+        raise UsageError("--cancel ends batches at the server, which --dry-run does not ask. Leave one of the two out.")
+    return deliver(given, engine, path, ChooseLane(wanted, given.by, given.cancel, given.size, given.open))
 
 
 def retry(given: argparse.Namespace) -> int:

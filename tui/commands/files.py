@@ -23,14 +23,16 @@ def answer(given: argparse.Namespace) -> int:
     """Run one of the two commands."""
     engine = Engine(load_settings(), read_only=given.read_only)
     path = engine.find(given.run)
-    return _backup(engine, path, given.file) if given.command == "backup" else _check(engine, path, given.repair)
+    return _backup(engine, path, given.file) if given.command == "backup" else _check(engine, path, given)
 
 
-def _check(engine: Engine, path: Path, repair: bool) -> int:  # noqa: FBT001 - as it was typed
+def _check(engine: Engine, path: Path, given: argparse.Namespace) -> int:
     found = engine.check(path)
     _tell(path, found)
     wrong = sum(finding.repairable for finding in found.findings)
-    if wrong and repair:
+    if wrong and given.repair and given.dry_run:
+        say(f"{plural(wrong, 'number')} would be put right.")
+    elif wrong and given.repair:
         say(f"{plural(engine.repair(path), 'number')} put right.")
         found = engine.check(path)
         _tell(path, found)
@@ -38,6 +40,8 @@ def _check(engine: Engine, path: Path, repair: bool) -> int:  # noqa: FBT001 - a
         say(f"`labeltui check {path.stem} --repair` writes {plural(wrong, 'number')} as the rows give them.")
     if any(not finding.repairable for finding in found.findings):
         say("What is not a number cannot be put right from the rows: go back to a copy of the run, if there is one.")
+    if given.dry_run:
+        say(NOTHING_CHANGED)
     return exits.DONE if found.sound else exits.FAILED
 
 
@@ -65,10 +69,16 @@ def copy(given: argparse.Namespace) -> int:
     engine = _engine(given)
     path = engine.find(given.run, archived=True)
     task = load_task(given.task.expanduser()) if given.task else None
-    with counting("copied", engine.snapshot(path).total) as told:
-        made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=told)
+    if given.dry_run:
+        made = engine.dry_run_of_copying(path, given.name, task=task, model=given.model)
+    else:
+        with counting("copied", engine.snapshot(path).total) as told:
+            made = engine.copy_emails(path, given.name, task=task, model=given.model, progress=told)
     say(f"{made.name}: {number(made.taken)} texts of {path.stem}, {number(made.distinct)} distinct, none labeled")
     say(f"  {made.path}")
+    if given.dry_run:
+        say(NOTHING_CHANGED)
+        return exits.DONE
     say(f"`labeltui open {made.name}` shows it, `labeltui start {made.name}` starts it.")
     return exits.DONE
 
@@ -76,6 +86,12 @@ def copy(given: argparse.Namespace) -> int:
 def archiving(given: argparse.Namespace) -> int:
     """Run ``labeltui archive RUN [--back]``."""
     engine = _engine(given)
+    if given.dry_run:
+        path = (engine.find_archived if given.back else engine.find)(given.run)
+        target = engine.dry_run_of_archiving(path, back=given.back)
+        say(f"{target.stem} would be {'back in the list' if given.back else 'archived'}: {target}")
+        say(NOTHING_CHANGED)
+        return exits.DONE
     if given.back:
         target = engine.archive(engine.find_archived(given.run), back=True)
         say(f"{target.stem} is back in the list: {target}")
@@ -88,7 +104,7 @@ def archiving(given: argparse.Namespace) -> int:
 
 def delete(given: argparse.Namespace) -> int:
     """Run ``labeltui delete RUN``: with its name, given or typed."""
-    engine = Engine(load_settings()) if given.dry_run else _engine(given)
+    engine = _engine(given)
     path = engine.find(given.run, archived=True)
     going = engine.what_goes(path)
     say(f"{path.stem}: {plural(len(going.names), 'file')} in {path.parent}, {going.size_bytes / 1e6:,.1f} MB:")
@@ -112,5 +128,6 @@ def _typed(path: Path) -> str:
 
 def _engine(given: argparse.Namespace) -> Engine:
     engine = Engine(load_settings(), read_only=given.read_only)
-    engine.check_writable()  # before anything is asked
+    if not given.dry_run:
+        engine.check_writable()  # before anything is asked
     return engine

@@ -43,6 +43,8 @@ def answer(given: argparse.Namespace) -> int:
         engine.check_writable()
     run, model = _meant(engine, given)
     with engine.key_store(run, getattr(given, "base_url", None)) as store:
+        if given.dry_run:
+            store.try_only()
         if given.action == "list":
             return _list(given, store, model, time.time())
         if (quota := {"limits": _limits, "unbench": _unbench}.get(given.action)) is not None:
@@ -50,11 +52,7 @@ def answer(given: argparse.Namespace) -> int:
         longer = {"add": _add, "test": _test, "history": _history}.get(given.action)
         if longer is not None:
             return longer(given, engine, store)
-        done = _change(given, store)
-    if given.dry_run:
-        say(f"{done} {NOTHING_CHANGED}")
-    else:
-        say(done + _tell_workers(engine))
+        say(_change(given, store) + _tell_workers(given, engine))
     return exits.DONE
 
 
@@ -105,7 +103,7 @@ def _add(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int:
     )
     where = "the system's keyring" if keyring else engine.settings.keys_path
     host = host_of(server_of(server))
-    say(f"{alias} added to {where}. It is sent to {host} alone.{_tell_workers(engine)}")
+    say(f"{alias} added to {where}. It is sent to {host} alone.{_tell_workers(given, engine)}")
     if is_exposed(server):
         say(f"Mind that {host} is asked by plain http: the key and every text can be read on the way.")
     return exits.DONE
@@ -143,7 +141,7 @@ def _limits(given: argparse.Namespace, engine: Engine, store: KeyStore, model: s
         raise UsageError("Name a limit (--rpm, --rpd, --tpm, --tpd) or a --plan; 0 removes a limit.")
     store.set_limits(given.organization, model, stated)
     words = ", ".join(f"{each.value} {'removed' if n is None else number(n)}" for each, n in stated.items())
-    say(f"{given.organization}, {model}: {words}.{_tell_workers(engine)} What replies say wins over it.")
+    say(f"{given.organization}, {model}: {words}.{_tell_workers(given, engine)} What replies say wins over it.")
     return exits.DONE
 
 
@@ -152,9 +150,10 @@ def _own_plan(given: argparse.Namespace, engine: Engine, store: KeyStore) -> int
     if any(getattr(given, dimension.value.lower()) is not None for dimension in Dimension):
         raise UsageError(f"The plan {OWN_PLAN} has no limits: leave --rpm, --rpd, --tpm and --tpd out.")
     store.set_own(given.organization)
+    stated = f"{one_line(given.organization)} at {host_of(store.server)}: no limits, for every model."
     say(
-        f"{one_line(given.organization)} at {host_of(store.server)}: no limits, for every model.{_tell_workers(engine)}"
-        " It is asked with as many calls at once as it answers well. What replies say wins over it."
+        f"{stated}{_tell_workers(given, engine)} It is asked with as many calls at once as it answers well."
+        " What replies say wins over it."
     )
     return exits.DONE
 
@@ -167,7 +166,7 @@ def _unbench(given: argparse.Namespace, engine: Engine, store: KeyStore, model: 
         return exits.DONE
     say(
         f"{one_line(given.organization)} may ask {model} again at once: cleared {'; '.join(cleared)}."
-        f"{_tell_workers(engine)} If the limit still holds, the next refusal benches it again."
+        f"{_tell_workers(given, engine)} If the limit still holds, the next refusal benches it again."
     )
     return exits.DONE
 
@@ -192,8 +191,10 @@ def _tokens(spent: KeySpend) -> str:
     return f"{tokens} with {one_line(spent.model, limit=40)}"
 
 
-def _tell_workers(engine: Engine) -> str:
-    """Signal every worker to read the keys; return a sentence on how many were."""
+def _tell_workers(given: argparse.Namespace, engine: Engine) -> str:
+    """Signal every worker to read the keys; return a sentence on how many were, or that it was a dry run."""
+    if given.dry_run:
+        return f" {NOTHING_CHANGED}"
     told = engine.tell_workers_of_keys()
     return f" {plural(told, 'worker')} told." if told else ""
 

@@ -73,6 +73,9 @@ class QuotaDatabase:
         """Close the connection; the file stays."""
         self._connection.close()
 
+    takes_back = False
+    """Whether every transaction that may write is taken back at its end: for dry runs."""
+
     @contextmanager
     def patience(self, milliseconds: int) -> Iterator[None]:
         """Wait at most so long for other processes in here: an event loop cannot stand still for seconds."""
@@ -88,7 +91,7 @@ class QuotaDatabase:
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self.execute("COMMIT")
+            self.execute("ROLLBACK" if self.takes_back else "COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.rollback()

@@ -125,6 +125,10 @@ class KeyStore:
         """Close ``quota.db``."""
         self.database.close()
 
+    def try_only(self) -> None:
+        """Take back every change from now on, in file and database: what a dry run changes."""
+        self.database.takes_back = True
+
     # --- looking -------------------------------------------------------------------------------------------------
 
     @property
@@ -424,7 +428,7 @@ class KeyStore:
             before = tables_of_file(self.keys_path)
             tables = {alias: dict(table) for alias, table in before.items()}
             yield tables
-            if tables != before:
+            if tables != before and not self.database.takes_back:
                 write_file(self.keys_path, tables)
 
     def _accounts(self, organization: str) -> set[str]:

@@ -17,6 +17,14 @@ from filelock import FileLock, Timeout
 from core.errors import RunBusyError, RunFileError
 
 
+def busy(run_path: Path) -> RunBusyError:
+    """Return the error that a run's lock is held by another process."""
+    return RunBusyError(
+        f"Another worker has the run {run_path.stem}. `labeltui status {run_path.stem}` shows it;"
+        f" `labeltui stop {run_path.stem}` ends it."
+    )
+
+
 def companion(run_path: Path, suffix: str) -> Path:
     """Return the path of a file that belongs to a run: ``enron.db`` has ``enron.lock``, ``enron.control.db`` and so on.
 
@@ -58,10 +66,7 @@ class RunLock:
         patience_ends = time.monotonic() + self._wait_s
         while not self._taken():
             if time.monotonic() >= patience_ends:
-                raise RunBusyError(
-                    f"Another worker has the run {self.run_path.stem}. `labeltui status {self.run_path.stem}` shows it;"
-                    f" `labeltui stop {self.run_path.stem}` ends it."
-                )
+                raise busy(self.run_path)
             time.sleep(_POLL_S)
 
     def _taken(self) -> bool:
