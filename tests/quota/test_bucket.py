@@ -493,6 +493,10 @@ STORIES: dict[str, tuple[str, str, float, list[tuple[str, str]]]] = {
         ("agreed 3000 1500 3 0 0 25", "1500 1500 0 0 0 x3 of 3000"),
         ("at 26", "1650 1650 0 0 0 x3 of 3000"),
     ]),
+    "a limit that is shown from the beginning": ("TPM", "headers", 4000, [
+        ("2x limit 9000", "4000 4000 0 0 0 no"),
+        ("limit 9000", "7000 7000 0 0 0 of 9000 down up yes"),
+    ]),
 }  # fmt: skip
 """By name: window, source of the limit of 6,000 units, units at first, and what is told, with what is known then."""
 

@@ -155,6 +155,19 @@ PRICED = {"live": 2.0, "flex": 2.0, "batch": 1.0}
 @pytest.mark.parametrize(
     ("lanes", "by_s", "money", "expected"),
     [
+        (
+            forecasts(1_000, 9_000, live=4.0, flex=4.0, batch=2.0),
+            8_999,
+            3.5,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; within $3.50 if batches answer at "
+                "least 25% of it, else it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
         (forecasts(1_000, 9_000, **PRICED), None, None, Mix("batch", "the cheapest")),
         (
             forecasts(1_000, 9_000),

@@ -759,6 +759,27 @@ LEDGER_STORIES: dict[str, list[tuple[str, str]]] = {
         ("2 answered d 90 RPM=60/59", "TPM 5010; TPD 2911.16; RPM 59; 0 of 0 out"),
         ("2 rates 100", "29.112 1 inf; TPM 5010; TPD 2911.16; RPM 59; 0 of 0 out"),
     ],
+    "limits that are stated while time passes": [
+        ("0 limits TPM=6000", "TPM 6000; 0 of 0 out"),
+        ("0 ask a 6000", "TPM 0; 1 of 6000 out"),
+        ("30 limits TPM=600", "TPM -2400; 1 of 6000 out"),
+        ("31 fits 10", "in 240.000 s TPM; TPM -2390; 1 of 6000 out"),
+        ("40 bench 100 TPM", "until 100 for TPM; TPM -2300; 1 of 6000 out"),
+        ("35 limits TPM=600", "TPM -2300; 1 of 6000 out"),
+        ("36 fits 10", "in 230.000 s TPM; TPM -2290; 1 of 6000 out"),
+    ],
+    "a refusal while others are out": [
+        ("0 limits TPM=6000", "TPM 6000; 0 of 0 out"),
+        ("0 ask a 1000", "TPM 5000; 1 of 1000 out"),
+        ("1 ask b 500", "TPM 4600; 2 of 1500 out"),
+        ("2 ask c 700", "TPM 4000; 3 of 2200 out"),
+        ("3 answered b 200", "TPM 4400; 2 of 1700 out"),
+        ("4 refused a TPM 6000 5500 1000 5", "TPM; TPM 1200; 1 of 700 out"),
+        ("4 fits 700", "in 5.000 s TPM; TPM 1200; 1 of 700 out"),
+        ("5 ask d 400", "TPM 900; 2 of 1100 out"),
+        ("6 ask e 300", "TPM 700; 3 of 1400 out"),
+        ("200 refused d TPM 6000 5900 400 3", "TPM; TPM 6000; 2 of 1000 out"),
+    ],
 }  # fmt: skip
 """By name: what happens, each line with its moment, and what is known then."""
 

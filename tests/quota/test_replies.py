@@ -332,3 +332,81 @@ def test_a_stated_wait_implies_how_fast_the_bucket_refills() -> None:
     assert rate == pytest.approx(100_000 / 86_400)
     assert told_rate(refusal(limit=100, used=10, requested=20, try_again_s=1.0)) is None
     assert told_rate(refusal(limit=100, used=100, requested=20)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("1000000000", 30.0), ("999999999.9", LONGEST_WAIT_S), ("1000000000000", 30.0), ("999999999999", LONGEST_WAIT_S)],
+)
+def test_a_number_is_a_moment_where_no_span_of_time_is_so_long(value: str, seconds: float) -> None:
+    """From 10^9 on in seconds since 1970, from 10^12 on in milliseconds."""
+    assert retry_after_s(value, 1e9 - 30.0) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ({"retry-after-ms": "0"}, 0.0),
+        ({"retry-after-ms": "-1", "retry-after": "2"}, 2.0),
+        ({"retry-after-ms": "1e9"}, LONGEST_WAIT_S),
+        ({"retry-after-ms": "1" * 65, "retry-after": "2"}, LONGEST_WAIT_S),
+        ({"retry-after": "soon", "x-retry-after": "3"}, 3.0),
+        ({"retry-after": "0", "x-retry-after": "3"}, 0.0),
+        ({"x-ratelimit-retry-after": "4"}, 4.0),
+        ({"retry-after-seconds": "5"}, 5.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "6"}, 6.0),
+        ({"ratelimit-remaining": "1", "ratelimit-reset": "6"}, None),
+        ({"ratelimit-remaining-tokens": "0", "ratelimit-reset-tokens": "7", "ratelimit": "r=0;t=9"}, 9.0),
+        ({"ratelimit-remaining-tokens": "0", "ratelimit-reset-tokens": "7", "ratelimit": "r=0;t=5"}, 7.0),
+        ({"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": "8"}, 8.0),
+        ({"ratelimit": "limit=1, remaining=0, reset=99999999"}, LONGEST_WAIT_S),
+        ({"ratelimit": '"a";r=0;t=2, "b";r=0;t=3, "c";r=1;t=4'}, 3.0),
+        ({"ratelimit": "remaining=0"}, None),
+    ],
+)
+def test_the_wait_that_headers_state(told: dict[str, str], seconds: float | None) -> None:
+    """Milliseconds first, then the first header that says one, then the longest reset of what is spent."""
+    assert told_wait_s(told, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("PT1M30.5S", 90.5),
+        ("P1DT1H", 86_400.0),
+        ("PT1H1M1S", 3_661.0),
+        ("P0D", 0.0),
+        ("P", None),
+        ("2 h", 7_200.0),
+        ("1.5 seconds", 1.5),
+        ("300 ms", 0.3),
+        ("2026-09-21T14:13:50Z", 30.0),
+        ("2026-09-21T14:13:50", 30.0),
+        ("2m59.56s", 179.56),
+    ],
+)
+def test_spans_and_moments_of_a_header(value: str, seconds: float | None) -> None:
+    """As Go, ISO 8601 and people write them; without a zone it is UTC."""
+    assert retry_after_s(value, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("try again in 9m38.016s", 578.016),
+        ("retry after 12 seconds", 12.0),
+        ("resets in 1 minute and 5 seconds", 65.0),
+        ("wait 2 hours, 3 minutes", 7_380.0),
+        ("wait about 5", 5.0),
+        ("réessayez dans 1,5 minutes", 90.0),
+        ("inténtalo en 3 segundos", 3.0),
+        ("5分後に再試行", 300.0),
+        ("30초 후", 30.0),
+        ("try again in 3 days", LONGEST_WAIT_S),
+    ],
+)
+def test_waits_of_sentences(message: str, seconds: float) -> None:
+    """In seconds, at most a day."""
+    found = rate_limit_text(message)
+    assert found is not None
+    assert found.try_again_s == pytest.approx(seconds)

@@ -352,7 +352,6 @@ def test_status_as_json_agrees_with_the_tables(
     home: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The counts that other programs read are those of the rows, and every field is there."""
-    import sqlite3
 
     with simulator(monkeypatch, "--latency", "0", "--keys", "3", "--faults", "harsh", "--hang", "0.5"):
         path = make(settings, tmp_path, 150)

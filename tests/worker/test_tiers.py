@@ -141,7 +141,10 @@ def test_a_full_tier_rests_after_three_refusals_for_ever_longer() -> None:
     assert set(waits[5::2]) == {"flex"}
     assert tiers.next() == f"90 s {words}"
     tiers.pacer.answered(grant("live"), Usage(), {}, 0.1)
-    assert tiers.next() == f"90 s {words}"
+    tiers.now += 90.0
+    assert tiers.next() == "flex"
+    tiers.full()
+    assert tiers.next() == f"90 s {words}", "an answer to a live call says nothing of the tier"
     tiers.now -= 31.0
     assert tiers.next() == "flex", "the clock was set back: no rest is so long"
     tiers.now += 121.0
