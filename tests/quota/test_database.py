@@ -26,7 +26,7 @@ from core.quota.db.rows import (
     write_bench,
     write_levels,
 )
-from core.quota.db.schema import _KEY_OF_FORMAT_5
+from core.quota.db.schema import _KEY_OF_FORMAT_5, UPGRADES
 from core.quota.db.sync import Doing, LedgerSync
 from core.quota.ledger.ledger import Ledger
 from core.quota.ledger.levels import Level
@@ -466,3 +466,9 @@ def test_whoever_asked_last_yields_until_another_has_had_its_turn(workers: tuple
     two.share(NOW)
     one.share(NOW)
     assert not account.yields
+
+
+def test_each_older_format_has_its_step() -> None:
+    """The first two go to format 3 together; the last step leads to the format of today."""
+    assert [number for number, _ in UPGRADES] == [3, 4, 5, 6, 7]
+    assert UPGRADES[-1][0] == SCHEMA_VERSION

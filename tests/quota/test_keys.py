@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.errors import KeysError
 from core.model import Dimension, KeyState
 from core.quota.db.rows import write_bench
+from core.quota.keys.identity import chosen_alias
 from core.quota.keys.keyfile import checked_secret, keys_of_environment, plausible_secret
 from core.quota.keys.store import KeyStore
 from core.quota.ledger.account import Bench
@@ -460,3 +462,24 @@ def test_each_variable_of_the_environment_means_its_own_server(tmp_path: Path) -
     assert (servers[ONE], servers[THREE]) == ("http://localhost:9/v1", azure)
     with opened(tmp_path, server="https://api.openai.com/v1", GROQ_BASE_URL="", OPENAI_API_KEY=TWO) as store:
         assert [each.value for each in store.secrets()] == [TWO]
+
+
+@pytest.mark.parametrize(
+    ("kept", "taken", "alias"),
+    [
+        (None, set(), "key-1"),
+        ("mine", set(), "mine"),
+        ("mine", {"other"}, "mine"),
+        ("mine", {"mine"}, "key-1"),
+        ("", set(), "key-1"),
+        ("key-1", {"key-1"}, "key-2"),
+        ("key-2", {"key-2", "key-1", "key-4"}, "key-3"),
+    ],
+)
+def test_a_key_that_nobody_named_keeps_its_alias_where_it_is_free(
+    kept: str | None, taken: set[str], alias: str
+) -> None:
+    """Else it gets the first number that none has, neither now nor on record."""
+    records = {} if kept is None else {"f": SimpleNamespace(alias=kept)}
+    assert chosen_alias("f", records, taken) == alias  # type: ignore[arg-type]
+    assert chosen_alias("g", records, taken) not in {*taken, kept}  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,7 +34,7 @@ from core.storage.reading.reader import RunReader
 from core.storage.reading.summaries import STALE_AFTER_S
 from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
-from core.worker import supervisor
+from core.worker import kill, supervisor
 from core.worker.__main__ import main as worker_main
 from core.worker.kill import kill_holder
 from tests.conftest import NOW, MakeRun
@@ -569,3 +570,56 @@ def test_a_worker_of_another_machine_is_taken_at_its_word(
     monkeypatch.setattr(supervisor.os, "kill", gone)
     worker = WorkerStatus(pid, alive=True, heartbeat_at=None, started_at=None, epoch=1, in_flight=0, host=host)
     assert supervisor.is_proven(worker, Path("run.db")) is proven
+
+
+@pytest.mark.parametrize(
+    ("shown", "holds_it"),
+    [
+        ("python -P -m core.worker /runs/mail.db", True),
+        ("python -P -m core.worker /runs/other.db", False),
+        ("vi /runs/mail.db", False),
+        ("", False),
+    ],
+)
+def test_where_no_process_can_be_looked_into_its_command_line_tells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: str, holds_it: bool
+) -> None:
+    """It has to be a worker, and of this run."""
+    monkeypatch.setattr(kill, "_PROC", tmp_path / "none")
+    monkeypatch.setattr(kill.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=shown))
+    assert kill.holds(4711, Path("/runs/mail.db")) is holds_it
+
+
+@pytest.mark.parametrize("offered", [True, False], ids=["by its handle", "by its pid"])
+def test_a_signal_goes_to_the_process_that_was_looked_at(monkeypatch: pytest.MonkeyPatch, offered: bool) -> None:
+    """By a handle, which is closed, where the system has them; a process that is gone is no error."""
+    told: list[object] = []
+    monkeypatch.setattr(kill.os, "pidfd_open", lambda pid: told.append(f"opened {pid}") or 77, raising=False)
+    if not offered:
+        monkeypatch.delattr(kill.os, "pidfd_open")
+    monkeypatch.setattr(kill.os, "close", lambda handle: told.append(f"closed {handle}"))
+    monkeypatch.setattr(
+        kill.signal, "pidfd_send_signal", lambda handle, number: told.append(f"{number} by {handle}"), raising=False
+    )
+    monkeypatch.setattr(kill.os, "kill", lambda pid, number: told.append(f"{number} to {pid}"))
+    with kill._pinned(4711, signal.SIGTERM) as send:
+        send()
+    assert told == (
+        ["opened 4711", f"{signal.SIGTERM} by 77", "closed 77"] if offered else [f"{signal.SIGTERM} to 4711"]
+    )
+
+    def gone(*_: object) -> None:
+        raise ProcessLookupError
+
+    def foreign(*_: object) -> None:
+        raise PermissionError
+
+    for broken in (gone, foreign):
+        monkeypatch.setattr(kill.signal, "pidfd_send_signal", broken, raising=False)
+        monkeypatch.setattr(kill.os, "kill", broken)
+        with kill._pinned(4711, signal.SIGTERM) as send:
+            if broken is gone:
+                send()
+            else:
+                with pytest.raises(LabeltuiError, match="Process 4711 belongs to somebody else"):
+                    send()
