@@ -6,6 +6,7 @@ for programs that join on ids; the other formats always do.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,7 @@ _SAMPLED = 16
 """If so many cells differ, all are taken as different: to look at each of many texts costs as much as to write it."""
 _SHORT = 200
 """Characters of a text up to which a column is written all at once; beyond, to copy it once more costs more."""
+_BY_COLUMN = ({str}, {int}, {float})
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _escaped = json.JSONEncoder().encode
 
@@ -173,16 +175,18 @@ def _json_field(name: bytes, cell: Cell) -> bytes:
 
 
 def _json_fields(name: bytes, cells: Sequence[Cell]) -> Iterable[bytes]:
-    """Return the fields of a column, all at once where its cells are short strings or numbers."""
+    """Return the fields of a column, all at once where its cells are numbers or short strings without quotation marks.
+
+    In those each mark ends a string or begins one, and none holds a zero byte, which JSON writes as an escape.
+    """
     kinds = set(map(type, cells))
-    if len(kinds) == 1 and (kinds <= {int, float} or (kinds == {str} and len(cells[0]) < _SHORT)):  # type: ignore[arg-type]
-        try:
-            values = orjson.dumps(cells)[1:-1]
-        except TypeError:
-            return [_json_field(name, cell) for cell in cells]
-        mark = b'"' if kinds == {str} else b""
-        # within a string a quotation mark has a backslash before it, and a zero byte is written as an escape
-        return (name + values.replace(mark + b"," + mark, mark + b"\0" + name + mark)).split(b"\0")
+    mark = b'"' if kinds == {str} else b""
+    if kinds in _BY_COLUMN and (not mark or len(cells[0]) < _SHORT):  # type: ignore[arg-type]
+        with contextlib.suppress(TypeError):  # half surrogate pairs, and numbers of more than 64 bits
+            values = orjson.dumps(cells)[1 + len(mark) : -1 - len(mark)]
+            if b'\\"' not in values:
+                parted = mark + b"\0" + name + mark
+                return (name + mark + values.replace(mark + b"," + mark, parted) + mark).split(b"\0")
     return [_json_field(name, cell) for cell in cells]
 
 

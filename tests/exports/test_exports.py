@@ -493,8 +493,19 @@ def test_lines_of_csv_are_those_of_the_standard_writer(rows: list[tuple[Cell, ..
     assert (_csv_lines(zip(*rows, strict=True), raw=raw) if rows else b"") == expected
 
 
+def column_of(*cells: Cell) -> list[tuple[Cell, ...]]:
+    """Rows that show these cells in a column that is not looked up, as all of its cells differ."""
+    return [(cell, number, *"abcde") for number, cell in enumerate((*cells, *map(str, range(20))))]
+
+
 @settings(max_examples=100, deadline=None)
 @given(repeated_rows())
+@example(column_of(","))
+@example(column_of("", ",", "", ",,", '"', "\\", "\0"))
+@example(column_of('",', "y"))
+@example(column_of('x"', ",y", '","'))
+@example(column_of("a\\", ",", "\\,"))
+@example([(0.5, 2**64, *"abcde"), (1e22, 2**70, *"abcde")])
 def test_json_lines_are_what_each_row_alone_would_be(tmp_path_factory: pytest.TempPathFactory, rows: list[Any]) -> None:
     """They are written by columns as well: strings of quotation marks, zero bytes and large numbers come back."""
     path = tmp_path_factory.mktemp("lines") / "labels.jsonl"
