@@ -22,7 +22,9 @@ def test_what_acts_or_hides_becomes_one_glyph(character: str, shown: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("character", "shown"), [("\ud7ff", "\ud7ff"), ("\ud800", "\ufffd"), ("\udfff", "\ufffd"), ("\ue000", "\ue000")], ids=ascii
+    ("character", "shown"),
+    [("\ud7ff", "\ud7ff"), ("\ud800", "\ufffd"), ("\udfff", "\ufffd"), ("\ue000", "\ue000")],
+    ids=ascii,
 )
 def test_only_half_surrogate_pairs_are_replaced(character: str, shown: str) -> None:
     """From the first to the last of them, on the screen and where a text is written as UTF-8."""
@@ -42,7 +44,12 @@ def test_nouns_follow_the_spelling_of_english(noun: str, many: str, article: str
     """For whatever a task calls its items: plural, article, and a count that is 1 or not."""
     assert plural_of(noun) == many
     assert with_article(noun) == f"{article} {noun}"
-    assert [counted(count, noun) for count in (0, 1, 2, 3_000)] == [f"0 {many}", f"1 {noun}", f"2 {many}", f"3,000 {many}"]
+    assert [counted(count, noun) for count in (0, 1, 2, 3_000)] == [
+        f"0 {many}",
+        f"1 {noun}",
+        f"2 {many}",
+        f"3,000 {many}",
+    ]
     assert [counted(count, noun, "of them") for count in (1, 2)] == [f"1 {noun}", "2 of them"]
 
 

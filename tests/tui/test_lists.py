@@ -14,6 +14,9 @@ from core.model import EmailState, Forecast, KeyState, RunState, RunSummary, Wai
 from tests.tui.conftest import toned, toned_rows
 from tests.tui.fakes import KEYS, NOW, TASK, email, running, settings_in
 from tui.actions import active  # noqa: F401 - it names the keys
+from tui.screens.new_run import columns as new_columns
+from tui.screens.new_run import source as new_source
+from tui.screens.new_run import task as task_step
 from tui.text import state_sentence as sentences
 from tui.text.clauses import Clause, on_one_row
 from tui.text.state_sentence import StateSentence
@@ -94,6 +97,19 @@ def clicked(x: int, width: int) -> list[str]:
                              post_message=told.append, HeadChosen=rows.Rows.HeadChosen)  # fmt: skip
     rows.Rows._choose_head(listed, x)  # type: ignore[arg-type]
     return [each.key for each in told]
+
+
+def barred(width: int, typed: str) -> tuple[list[str], list[tuple[int, int, str]], list[str]]:
+    """The bar of a list, where its kinds are, and which one clicks choose: left of it, on its first and last cell, right of it."""
+    told: list[Any] = []
+    bar = SimpleNamespace(
+        scoped=emails.Scoped(emails.KINDS[1], 3, 40, 0, (), typed=typed), post_message=told.append, _places=()
+    )
+    shown = toned_rows(emails.ScopeBar.lines(bar, width, 2)[:1])  # type: ignore[arg-type]
+    for start, end, _ in list(bar._places)[1:2]:
+        for x, y in ((start, 1), (start, 0), (end - 1, 0), (end, 0)):
+            emails.ScopeBar.on_click(bar, SimpleNamespace(x=x, y=y))  # type: ignore[arg-type]
+    return shown, [(start, end, kind.name) for start, end, kind in bar._places], [each.kind.name for each in told]
 
 
 class Listed:
@@ -790,3 +806,70 @@ def test_each_kind_of_emails_is_counted(place: Any, wanted: Any) -> None:
         )
         == wanted
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "typed", "wanted"),
+    [
+        (64, "", (["<> <bold $bright>Failed [3 of 40]<>  <$quiet> all <bold $accent>▸failed <$quiet> labeled <$quiet> pending <$quiet> manual"], [(19, 24, "All"), (24, 32, "Failed"), (32, 41, "Labeled"), (41, 50, "Pending"), (50, 58, "Manual")], ["Failed", "Failed", "Labeled"])),
+        (63, "", (["<> <bold $bright>Failed [3 of 40]<>"], [], [])),
+        (90, "x", (["<> <bold $bright>Failed /x [3 of 40]<>"], [], [])),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_the_bar_of_a_list_has_its_kinds_where_there_is_room(width: Any, typed: Any, wanted: Any) -> None:
+    """From 64 columns on, and not beside a filter; a click on one chooses it."""
+    assert barred(width, typed) == wanted
+
+
+@pytest.mark.parametrize(
+    ("failed", "wanted"),
+    [
+        (False, [
+            ("place", 8, 0, True, "place", 1), ("state", 9, 0, False, "state", 1), ("label", 11, 0, False, "label", 1),
+            ("calls", 5, 0, True, "asks", 1), ("from", 22, 90, False, "from", 1), ("subject", 0, 0, False, "subject", 1),
+            ("date", 25, 140, False, "date", 1),
+        ]),
+        (True, [
+            ("place", 8, 0, True, "place", 1), ("state", 9, 90, False, "state", 1), ("calls", 5, 0, True, "asks", 1),
+            ("from", 22, 110, False, "from", 1), ("subject", 0, 0, False, "subject", 2),
+            ("why it failed", 0, 0, False, "", 3),
+        ]),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_columns_of_emails_have_these_widths(failed: Any, wanted: Any) -> None:
+    """In the list of all, and in that of failures."""
+    assert [
+        (each.title, each.width, each.from_width, each.right, each.key, each.weight)
+        for each in (emails.FAILED_COLUMNS if failed else emails.COLUMNS)
+    ] == wanted
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        (task_step.COLUMNS, [("task", 26, 0), ("labels", 16, 60), ("where it is from", 0, 0)]),
+        (new_source.COLUMNS, [("name", 0, 0), ("what it is", 24, 0), ("size", 9, 60), ("changed", 8, 72)]),
+        (new_columns.COLUMNS, [("id", 18, 0), ("from", 22, 64), ("subject, or how it begins", 0, 0)]),
+        (new_columns.WITHOUT_HEADERS, [("id", 18, 0), ("how it begins", 0, 0)]),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_other_lists_have_columns_of_these_widths(columns: Any, wanted: Any) -> None:
+    """Head, cells, and the width of the list from which on it is there."""
+    assert [(each.title, each.width, each.from_width) for each in columns] == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        (0, ""),
+        (1, "state:failed"),
+        (4, "source:human"),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_a_kind_is_a_filter(place: Any, wanted: Any) -> None:
+    """By who labeled, or by state."""
+    assert str(emails.KINDS[place].wanted) == wanted
