@@ -113,6 +113,8 @@ EQUIVALENT = {
         "both ways through a block give the same headers",
     "core/exports/lines.py: number: BLOCK_ROWS = 250":
         "the same lines are written, in blocks of another size",
+    "core/quota/pacing/concurrency.py: number: self._lap += 1":
+        "laps are compared with each other, and only for being the same",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

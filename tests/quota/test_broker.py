@@ -1021,3 +1021,21 @@ def test_what_follows_from_each_failure(desk: Desk, name: str) -> None:
     course = Course(desk, tier="flex" if name.startswith("flex") else "")
     found = [(line, course.told(line)) for line, _ in COURSES[name]]
     assert found == COURSES[name]
+
+
+def test_keys_that_another_worker_found_to_be_of_one_organization_share_its_account(desk: Desk) -> None:
+    """With what each has in flight, and what is known of either quota; one that is alone takes its account along."""
+    broker = desk.broker()
+    granted = desk.grant(broker)
+    other = desk.store()
+    for alias in ("main", "spare"):
+        other.learn_organization(alias, "org_x")
+    desk.now += 1
+    broker.tick()
+    names = {slot.alias: slot.organization for slot in broker._pool.slots.values()}
+    assert (names["main"], names["spare"]) == ("org_x", "org_x")
+    org = broker._pool.orgs["org_x"]
+    assert sorted(slot.alias for slot in org.slots) == ["main", "spare"]
+    assert org.account is broker._ledger.account("org_x", MODEL)
+    assert org.account.calls_in_flight == (granted.alias in ("main", "spare"))
+    assert len(broker._pool.orgs) == 2

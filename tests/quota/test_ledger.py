@@ -790,3 +790,16 @@ def test_an_account_in_the_course_of_calls(name: str) -> None:
     book = Book()
     found = [(line, book.told(line)) for line, _ in LEDGER_STORIES[name]]
     assert found == LEDGER_STORIES[name]
+
+
+@pytest.mark.parametrize("dimension", [Dimension.TPM, Dimension.RPM])
+def test_a_call_of_before_a_merge_includes_nobody_else(dimension: Dimension) -> None:
+    """Its marks are those of another account: what is out may not be in what its refusal says, and nothing came back."""
+    ledger = Ledger()
+    for name in ("(a)", ORG):
+        ledger.state_limits(name, MODEL, {dimension: 6_000.0}, "operator", NOW)
+    flying = ledger.reserve("(a)", MODEL, 500.0, NOW)
+    ledger.reserve(ORG, MODEL, 700.0, NOW)
+    ledger.rename("(a)", ORG, NOW)
+    ledger.refused(flying, RateLimitText("", "", "", dimension, 6_000, 5_000, 500, None), NOW)
+    assert available(ledger, dimension, NOW) == 1_000

@@ -513,3 +513,25 @@ def test_a_beat_says_what_the_worker_does() -> None:
     ]
     assert [each.at_once for each in desk.beats] == [4] * 5
     assert loop._plus((1.0, 2.0), (10.0, 20.0)) == (11.0, 22.0)
+
+
+def test_whatever_a_person_does_wakes_the_loop_at_once() -> None:
+    """A command is acted on within a tick, also while the worker waits for a quota."""
+    desk = Desk(batches=Batches(1))
+    worker = desk.worker
+    for act in (
+        lambda: worker.pause("by ana"),
+        worker.resume,
+        lambda: worker.try_out(2),
+        lambda: worker.choose_concurrency(2),
+        lambda: worker.activate(TASK, by="", command_id=""),
+        worker.rescan,
+        worker.swap,
+        worker.cancel_batches,
+        lambda: worker.choose_lane(cancel=False),
+        worker.stop,
+        lambda: worker._landed(None),
+    ):
+        worker._wake.clear()
+        act()
+        assert worker._wake.is_set()

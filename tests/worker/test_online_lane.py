@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import CallError, RequestRefusedError, ServerFailedError, TooLargeError
+from core.errors import CallError, ModelGoneError, RequestRefusedError, ServerFailedError, TooLargeError
 from core.llm.packs import pack_chars, shuffled
 from core.llm.task import builtin_task, fixed_chars
 from core.model import Outcome, PendingEmail, Reply, Usage, Verdict, Wait
@@ -595,3 +595,11 @@ def test_a_pack_that_no_key_takes_is_made_smaller() -> None:
     room.round()
     assert room.lane._pack_chars == 1_250
     assert room.offered[:5] == [[-1], [-1], [-1], [-1], [1, 2]]
+
+
+def test_a_pack_that_ends_the_run_says_so_once() -> None:
+    """Its emails stay in line."""
+    room = packed(*map(email, range(1, 5)), answers={-1: ModelGoneError("404 gone", conclusive=True)}, at_once=1)
+    room.round()
+    assert [each for each in room.said if each.startswith("run over")] == ["run over: 404 gone"]
+    assert len(room.queue.front(9)) == 4

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.commands.command import UsageError, decode
 from core.commands.review import DismissAlarm
-from core.model import AskKind, Attempt, Outcome, Settled
+from core.llm.task import builtin_task
+from core.model import AskKind, Attempt, Outcome, PackPlace, Settled
+from core.quality.watch_set import Ask
 from core.runs.send import send
 from core.storage.file.lock import RunLock
 from core.storage.reading.reader import RunReader
@@ -202,3 +205,58 @@ def test_the_window_of_an_alarm_is_labeled_again(run: Path) -> None:
     [dismissed] = [row for row in read_alarms(run) if row.watch == "run of one label"]
     assert (dismissed.state, dismissed.note) == ("dismissed", f"{moved} requeued")
     assert check_run(run).sound
+
+
+@pytest.mark.parametrize(
+    ("change", "settled", "expected"),
+    [
+        ({}, {}, {}),
+        ({"reply_model": None, "system_fingerprint": None}, {}, {"model": "", "fingerprint": ""}),
+        ({"lane": "batch"}, {}, {"latency_s": None}),
+        ({"lane": "flex"}, {}, {"latency_s": None}),
+        ({"pack": PackPlace("p", 1, 2)}, {}, {"latency_s": None, "chars": 0}),
+        ({"kind": AskKind.REASK}, {"reasks": 1}, {"chars": 0, "reasked": True}),
+        ({"email_id": 2}, {"reasks": 1}, {"email_id": 2, "reasked": False}),
+        ({}, {"label": None, "failure": "no"}, {"label": None, "failed": True}),
+    ],
+)
+def test_what_a_watch_sees_of_an_answer(
+    change: dict[str, object], settled: dict[str, object], expected: dict[str, object]
+) -> None:
+    """No latency but of single live calls, no length but of first questions, no follow-up where a batch answered."""
+    seen: list[object] = []
+    taken = SimpleNamespace(observe=lambda ask: seen.append(ask) or (), observe_canary=lambda _: ())
+    store = SimpleNamespace(
+        watches=lambda: taken, raised_watches=frozenset, pack_control=lambda: None,
+        was_in_batch=lambda number: number == 2, task=builtin_task,
+    )  # fmt: skip
+    taken.replay = taken.readings = lambda *_: ()
+    attempt = Attempt(
+        1,
+        1,
+        AskKind.ASK,
+        "k",
+        "o",
+        "m",
+        "v",
+        NOW,
+        1.5,
+        Outcome.ANSWERED,
+        "1",
+        None,
+        70,
+        2,
+        None,
+        "m-1",
+        "fp",
+        in_flight=4,
+    )
+    watches = object.__new__(RunWatches)
+    watches._store, watches._watches, watches._fixed_chars, watches.packs = store, taken, 100, None  # type: ignore[assignment]
+    made = Settled(**{"email_id": 1, "reasks": 0, "label": "1", "failure": None, **settled})  # type: ignore[arg-type]
+    watches.observe([Answer(replace(attempt, **change), made, chars=40), Answer(attempt)])  # type: ignore[arg-type]
+    usual = Ask(
+        "1", reasked=False, failed=False, latency_s=1.5, in_flight=4, model="m-1", fingerprint="fp", email_id=1, chars=140,
+        tokens=70,
+    )  # fmt: skip
+    assert seen == [replace(usual, **expected)]  # type: ignore[arg-type]
