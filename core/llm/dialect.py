@@ -107,8 +107,8 @@ class Dialect:
         self._known.clear()
 
     def _asks_for_a_stream(self, error: CallError, message: str, sent: Mapping[str, Any]) -> bool:
-        wrong = isinstance(error, RequestRefusedError) or error.status in (400, 422)
-        return wrong and STREAM not in sent and _STREAM_ONLY.search(message) is not None
+        refused = isinstance(error, RequestRefusedError) and STREAM not in sent
+        return refused and _STREAM_ONLY.search(message) is not None
 
     def say_once(self, sentence: str) -> None:
         """Note a sentence, once."""
