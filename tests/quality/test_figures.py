@@ -35,7 +35,7 @@ KINDS = ("binary", "three", "rare", "few", "perfect")
 
 def audit(kind: str) -> Audit:
     """An audit of a run of 900 items, 300 of which are in the sample: answers of three people, old versions, top-ups."""
-    labels = {"three": ("a", "b", "c")}.get(kind, ("1", "0"))
+    labels = {"three": ("a", "b", "c"), "many": tuple(f"topic {n}" for n in range(33))}.get(kind, ("1", "0"))
     share = {"rare": 0.06, "perfect": 0.5}.get(kind, 0.7)
     rng = random.Random(f"audit {kind}")
     sample = Sample(1, "random", 7, 300, 0.31, {labels[-1]: 0.6} if kind == "rare" else {})
@@ -90,7 +90,7 @@ def pack_facts(kind: str) -> PackFacts | None:
     if kind == "few":
         return None
     rng = random.Random(f"packs {kind}")
-    labels = ("a", "b", "c") if kind == "three" else ("1", "0")
+    labels = ("a", "b", "c") if kind in {"three", "many"} else ("1", "0")
     answers = []
     for number in range(80):
         label = rng.choice(labels)
@@ -178,6 +178,8 @@ def of_agreement() -> Iterator[Any]:
         units = [{who: rng.choice(labels) for who in ("anna", "ben", "cleo")[: rng.randint(1, 3)]} for _ in range(80)]
         yield agreement.alpha(units), agreement.alpha(units[:4]), agreement.alpha([])
         yield [agreement.majority(each) for each in units[:30]]
+    many = [agreement.Pair(x := rng.choice("10"), x if rng.random() < 0.8 else rng.choice("10")) for _ in range(3_000)]
+    yield agreement.kappa(many), agreement.kappa([agreement.Pair("1", "1")] * 90 + [agreement.Pair("0", "1")])
     answers = [(rng.choice("10"), rng.choice("10"), rng.choice(["1", "0", None])) for _ in range(40)]
     yield agreement.score(answers), agreement.score(answers[:3]), agreement.score([])
 
@@ -222,6 +224,8 @@ def of_watches(kind: str) -> Iterator[Any]:
     rng = random.Random(f"watches {kind}")
     labels = ("a", "b", "c") if kind == "three" else ("1", "0")
     watches = WatchSet(labels, expected=3_000, shuffled=kind != "slow", canaries=lambda: Canaries(labels, texts=3_000))
+    if kind == "resumed":
+        watches.skip({"1": 700, "0": 310})
     for n in range(3_000):
         late = n >= 1_800
         label = rng.choices(labels, [7, 3, 2][: len(labels)])[0]
@@ -237,14 +241,15 @@ def of_watches(kind: str) -> Iterator[Any]:
             min(300, 100 + (n % 700) // 2) if kind == "cut" else 100 + (n % 700) // 2,
         )  # fmt: skip
         raised = watches.observe(ask)
-        if raised:
-            yield n, [astuple(each) for each in raised]
         canaries = watches.canaries
         assert canaries is not None
+        if raised:
+            yield n, [astuple(each) for each in raised], canaries.waiting
         while (due := canaries.due()) is not None:
             canaries.sent(*due)
-            if rng.random() < 0.05:
+            if rng.random() < 0.1:
                 canaries.given_up(*due)
+                yield n, canaries.waiting
                 break
             known = canaries._known[due[0]].label
             changed = rng.random() < (0.3 if kind in {"changes", "canaries"} and late else 0.01)
@@ -266,7 +271,9 @@ def of_pack_control(kind: str) -> Iterator[Any]:
     control = PackControl(3, (20, 10, 5, 1))
     for n in range(4_000):
         label = rng.choice("10")
-        control.offer(n, label, control.size, n % control.size)
+        control.offer(n, label, 1 if n % 7 == 0 else control.size, n % control.size)
+        if n % 500 == 0:  # one of packs of another size, which was out when that changed
+            yield control.answered(ControlAnswer(n, "1", "0", 1, 40, 3)), control.sum
         while (due := control.due()) is not None:
             email_id, asked = due
             control.sent(email_id)
@@ -319,7 +326,8 @@ def of_report(kind: str) -> Iterator[Any]:
         (report.Example("7", "A text & more", "1", "0"),) if kind == "rare" else (),
     )  # fmt: skip
     page = report.page(judge(given), facts)
-    yield page.partition("</style>")[2].replace("><", ">\n<").splitlines()
+    lines = page.partition("</style>")[2].replace("><", ">\n<").splitlines()
+    yield lines if kind != "many" else [line for line in lines if " more labels" in line]
 
 
 COMPUTED: dict[str, Callable[[], Iterator[Any]]] = {
@@ -328,7 +336,7 @@ COMPUTED: dict[str, Callable[[], Iterator[Any]]] = {
     "agreement": of_agreement,
     "student": of_student,
     **{f"audit {kind}": lambda kind=kind: of_audit(kind) for kind in KINDS},  # type: ignore[misc]
-    **{f"report {kind}": lambda kind=kind: of_report(kind) for kind in ("three", "rare", "few")},  # type: ignore[misc]
+    **{f"report {kind}": lambda kind=kind: of_report(kind) for kind in ("three", "rare", "few", "many")},  # type: ignore[misc]
     **{
         f"watches {kind}": lambda kind=kind: of_watches(kind)  # type: ignore[misc]
         for kind in (
@@ -343,6 +351,7 @@ COMPUTED: dict[str, Callable[[], Iterator[Any]]] = {
             "changes",
             "canaries",
             "cut",
+            "resumed",
         )
     },
     **{f"control {kind}": lambda kind=kind: of_pack_control(kind) for kind in ("healthy", "colored")},  # type: ignore[misc]
