@@ -75,8 +75,6 @@ EQUIVALENT = {
         "a random number is never exactly that share",
     'core/mail/message.py: number: shown = view_of(raw, fields=("subject",), truncate_at=1)':
         "the text of that view is not used, its header fields are",
-    "core/exports/lines.py: number: once = len(different) * 2 > count > 1 or _are_mixed(cells, different)":
-        "each cell is written once or each different one: the line is the same",
     "core/runs/build.py: number: self._most = _BATCH if share == 1 else max(_BATCH_LEAST, _BATCH // share)":
         "a run file is the same, however many emails are written at once",
     "core/exports/tables.py: comparison: if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:":

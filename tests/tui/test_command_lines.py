@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from core.errors import RunNotFoundError, UsageError
 from core.llm.task import builtin_task
-from core.model import Dimension, KeyState, KeyStatus, WindowStatus
+from core.model import Dimension, KeyState, KeyStatus, TaskVersion, WindowStatus
 from core.quality.agreement import Agreement
 from core.quality.estimates import Difference, Estimate, LabelFigures
 from core.quota.forecast.plans import plan as plan_named
-from core.runs import build, plan
-from tui.commands import files, quality, sources
+from core.runs import build, draft, find, plan
+from tui.commands import files, keys, quality, serve, sources, task
 
 TASK = builtin_task()
 
@@ -349,7 +352,7 @@ FREE = plan_named("free")
 
 
 @pytest.mark.parametrize(
-    ("keys", "windows", "organizations", "own", "said", "names"),
+    ("its_keys", "windows", "organizations", "own", "said", "names"),
     [
         ([], [], None, (), f"1 organization on {FREE.words}", ["organization 1"]),
         ([key("a")], [], 2, (), f"2 organizations on {FREE.words}", ["organization 1", "organization 2"]),
@@ -364,7 +367,7 @@ FREE = plan_named("free")
     ],
 )  # fmt: skip
 def test_what_a_plan_assumes_of_quotas(
-    keys: list[KeyStatus],
+    its_keys: list[KeyStatus],
     windows: list[WindowStatus],
     organizations: int | None,
     own: tuple[str, ...],
@@ -372,7 +375,7 @@ def test_what_a_plan_assumes_of_quotas(
     names: list[str],
 ) -> None:
     """What is known counts, the plan stands for the rest, and an operator's word that there is none for both."""
-    ways, words = plan._ways(keys, windows, FREE, organizations, frozenset(own))
+    ways, words = plan._ways(its_keys, windows, FREE, organizations, frozenset(own))
     assert words == said
     assert [each.organization for each in ways] == names
     for each in ways:
@@ -414,3 +417,321 @@ def test_what_imports_left_a_day_ago_is_removed(leftovers: Path) -> None:
     assert sorted(each.name for each in leftovers.iterdir()) == [
         ".mixed.import.part", ".mixed.import.part-wal", ".new.import.part", ".other", "mail.db",
     ]  # fmt: skip
+
+
+# -- keys and tasks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "main         …0001  ready  1,200 calls, 3×429, 7 tokens"),
+        (
+            {"state": KeyState.IN_USE, "pinned": True},
+            "main         …0001  used first, in use  1,200 calls, 3×429, 7 tokens",
+        ),
+        (
+            {"state": KeyState.COOLING, "cooldown_s": 41.2, "reason": "waits for tokens"},
+            "main         …0001  cooling for 00:42 (waits for tokens)  1,200 calls, 3×429, 7 tokens",
+        ),
+        (
+            {"state": KeyState.DISABLED, "reason": "disabled by ana"},
+            "main         …0001  disabled by ana  1,200 calls, 3×429, 7 tokens",
+        ),
+        ({"server": "api.groq.com"}, "main         …0001  ready  1,200 calls, 3×429, 7 tokens"),
+        ({"server": "h.example"}, "main         …0001  h.example  ready  1,200 calls, 3×429, 7 tokens"),
+    ],
+)
+def test_the_line_of_a_key(given: dict[str, Any], said: str) -> None:
+    """Its server where it is another one, what it does and why, and what it did."""
+    usual = {"state": KeyState.READY, "requests": 1_200, "errors_429": 3, "tokens": 7}
+    assert keys._key(KeyStatus("main", "0001", "org", **{**usual, **given})) == said
+
+
+@pytest.mark.parametrize(
+    ("available", "full_in_s", "said"),
+    [
+        (6_000, 0.0, "TPM  0 of 6,000 tokens per minute used, untouched"),
+        (4_500, 15.0, "TPM  1,500 of 6,000 tokens per minute used, whole again in 00:15"),
+    ],
+)
+def test_the_line_of_a_window(available: float, full_in_s: float, said: str) -> None:
+    """What is used, and when it is whole again."""
+    assert keys._window(WindowStatus("org", "m", Dimension.TPM, 6_000, available, full_in_s)) == said
+
+
+def test_keys_are_listed_by_organization_with_its_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    """And where an operator said that it has no limits."""
+    listed = [
+        KeyStatus(alias, "0001", organization, KeyState.READY)
+        for alias, organization in (("a", "x"), ("b", "y"), ("c", "x"))
+    ]
+    windows = [WindowStatus(each, "m", Dimension.RPM, 30, 30, 0.0) for each in ("y", "x", "z")]
+    keys._say_keys(listed, windows, {"y"})
+    assert [line.split("…")[0].rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "x", "  RPM  0 of 30 requests per minute used, untouched", "  a", "  c",
+        "y  (own plan: no limits)", "  RPM  0 of 30 requests per minute used, untouched", "  b",
+    ]  # fmt: skip
+
+
+NO_LIMIT = {"organization": "org", "plan": None, "rpm": None, "rpd": None, "tpm": None, "tpd": None, "dry_run": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "stated", "said"),
+    [
+        ({"rpm": 30}, {Dimension.RPM: 30.0}, "org, m: RPM 30. 2 workers told. What replies say wins over it."),
+        ({"rpm": 0, "tpd": 2e5}, {Dimension.RPM: None, Dimension.TPD: 2e5}, "org, m: RPM removed, TPD 200,000. 2 workers told. What replies say wins over it."),
+        (
+            {"plan": "free", "tpm": 9},
+            {**FREE.limits, Dimension.TPM: 9.0},
+            "org, m: " + ", ".join(f"{each.value} {9 if each is Dimension.TPM else limit:,.0f}" for each, limit in FREE.limits.items()) + ". 2 workers told. What replies say wins over it.",
+        ),
+    ],
+)  # fmt: skip
+def test_limits_are_stated_one_by_one_or_by_a_plan(
+    capsys: pytest.CaptureFixture[str], given: dict[str, Any], stated: dict[Dimension, float | None], said: str
+) -> None:
+    """0 removes one; what is named differs from the plan."""
+    kept: list[Any] = []
+    engine = SimpleNamespace(tell_workers_of_keys=lambda: 2)
+    store = SimpleNamespace(set_limits=lambda *words: kept.append(words))
+    assert keys._limits(argparse.Namespace(**{**NO_LIMIT, **given}), engine, store, "m") == 0  # type: ignore[arg-type]
+    assert kept == [("org", "m", stated)]
+    assert capsys.readouterr().out == f"{said}\n"
+
+
+def test_limits_that_say_nothing_or_contradict_a_plan_are_refused() -> None:
+    """None at all, or one beside the plan without any."""
+    for given, words in (({}, "Name a limit"), ({"plan": "own", "tpd": 0}, "has no limits")):
+        with pytest.raises(UsageError, match=words):
+            keys._limits(argparse.Namespace(**{**NO_LIMIT, **given}), None, None, "m")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("told", "said"), [(0, ""), (1, " 1 worker told."), (2, " 2 workers told.")])
+def test_workers_are_told_of_keys_and_counted(told: int, said: str) -> None:
+    """A dry run tells none."""
+    engine = SimpleNamespace(tell_workers_of_keys=lambda: told)
+    assert keys._tell_workers(argparse.Namespace(dry_run=False), engine) == said  # type: ignore[arg-type]
+    assert keys._tell_workers(argparse.Namespace(dry_run=True), None) == f" {sources.NOTHING_CHANGED}"  # type: ignore[arg-type]
+
+
+def test_what_happened_to_a_key_is_listed(capsys: pytest.CaptureFixture[str], utc: None) -> None:
+    """What it spent by day, and each trouble with what was waited for."""
+    trouble = {"at": 1_790_000_000.0, "outcome": "rate_limited", "text": "slow down"}
+    history = SimpleNamespace(
+        spent=[SimpleNamespace(day="2026-09-21", requests=1_200, errors_429=3, prompt_tokens=5_000, completion_tokens=7, model="m")],
+        troubles=[
+            SimpleNamespace(**trouble, status=429, wait_s=3.0, limit="TPM"),
+            SimpleNamespace(**trouble, status=None, wait_s=3.0, limit=""),
+            SimpleNamespace(**trouble, status=500, wait_s=None, limit=""),
+        ],
+    )  # fmt: skip
+    given = argparse.Namespace(alias="main")
+    keys._history(given, None, SimpleNamespace(history=lambda _: history))  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == [
+        "2026-09-21  1,200 calls, 3×429, 5,000 + 7 tokens with m",
+        "2026-09-21 14:13:20  429  rate limited waits 00:03 for TPM  slow down",
+        "2026-09-21 14:13:20  –    rate limited waits 00:03 for a limit  slow down",
+        "2026-09-21 14:13:20  500  rate limited  slow down",
+    ]
+    keys._history(given, None, SimpleNamespace(history=lambda _: SimpleNamespace(spent=[], troubles=[])))  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "main has made no call yet.\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"active": True, "by": ""}, "▶ 01234567  since 14:13, made with the run, 0 labels"),
+        (
+            {"labels": {"0": 1, "1": 3}, "failed": 2, "both": 4, "agreed": 3},
+            "  01234567  since 14:13, by ana, 4 labels (work 75 %, personal 25 %), 2 failed, 75 % of 4 as the active one labeled them",
+        ),
+        ({"labels": {"1": 1}}, "  01234567  since 14:13, by ana, 1 label (work 100 %)"),
+    ],
+)
+def test_the_line_of_a_version(utc: None, given: dict[str, Any], said: str) -> None:
+    """Whether it is active, since when, by whom, what it labeled, what failed, how far it agrees."""
+    usual = {
+        "since_at": 1_790_000_000.0, "by": "ana", "active": False, "labels": {}, "by_people": 0, "calls": 0, "unusable": 0,
+        "failed": 0, "both": 0, "agreed": 0,
+    }  # fmt: skip
+    version = TaskVersion(replace(TASK, version="0123456789"), **{**usual, **given})
+    assert task._version_line(version, 1_790_000_100.0) == said
+
+
+def test_a_draft_is_tried_beside_the_labels_of_now(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, another, none of now, none of the draft; with what it costs and how many agree."""
+
+    def result(number: int, now: str | None, told: str | None, human: str | None = None) -> Any:
+        sampled = SimpleNamespace(
+            label=now, source_id=f"mail-{number}", subject="s", human_label=human, model_label=now
+        )
+        return SimpleNamespace(email=sampled, label=told, why="no valid label")
+
+    results = [
+        result(1, "1", "1"),
+        result(2, "1", "0"),
+        result(3, None, "0"),
+        result(4, "1", None),
+        result(5, None, None),
+    ]
+    for money, cost in ((0.0123, ", $0.0123"), (None, "")):
+        engine = SimpleNamespace(
+            dry_run_cost=lambda *_, money=money: SimpleNamespace(emails=5, tokens=1_200, money=money),
+            dry_run=lambda *_: SimpleNamespace(results=lambda: results),
+        )
+        assert task._try(engine, Path("x"), replace(TASK, version="0123456789"), 5) == 0  # type: ignore[arg-type]
+        assert capsys.readouterr().out.splitlines()[:7] == [
+            f"Trying 01234567 on 5 emails: about 1,200 tokens{cost}, counted against your quotas. No label is given or changed.",
+            "  = now 1        draft 1        mail-1  s",
+            "  ≠ now 1        draft 0        mail-2  s",
+            "    now –        draft 0        mail-3  s",
+            "    now 1        draft –        mail-4  s (no valid label)",
+            "    now –        draft –        mail-5  s (no valid label)",
+            "1 of 2 as labeled now; 2 without a label.",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ()),
+        ({"labels": ()}, ("labels",)),
+        ({"rubric": "x"}, ("rubric",)),
+        ({"item": "review"}, ("item",)),
+        ({"model": replace(TASK.model, model="m")}, ("model",)),
+        ({"truncate_at": 5}, ("what is sent",)),
+        ({"pack": 5}, ("packs",)),
+        ({"max_reasks": 9}, ("settings",)),
+        ({"judge": "tolerant"}, ("settings",)),
+        ({"canaries": 1}, ("settings",)),
+        ({"model": replace(TASK.model, seed=5)}, ("settings",)),
+        ({"name": "x", "rubric": "x"}, ("rubric", "name")),
+        ({"version": "other"}, ()),
+    ],
+)
+def test_which_parts_of_a_task_differ(change: dict[str, Any], said: tuple[str, ...]) -> None:
+    """Each by its name, the most important first."""
+    assert draft.differences(TASK, replace(TASK, **change)) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "said"),
+    [
+        ([], "mail", "There are no runs yet: `labeltui new FILE` makes one."),
+        (["mails"], "mail", "Did you mean mails?"),
+        (["a", "b"], "mail", "Runs here: a, b."),
+        ([*"abcdefgh"], "mail", "Runs here: a, b, c, d, e, f, g, h."),
+        ([*"abcdefghi"], "mail", "Runs here: a, b, c, d, e, f, g, h, …."),
+    ],
+)
+def test_a_run_that_is_not_there_is_answered_with_those_that_are(
+    tmp_path: Path, names: list[str], wanted: str, said: str
+) -> None:
+    """The one that comes near, or the first eight."""
+    settings = SimpleNamespace(runs_dir=tmp_path, demo_dir=tmp_path / "demo", archive_dir=tmp_path / "archive")
+    for name in names:
+        (tmp_path / f"{name}{find.SUFFIX}").write_bytes(b"x")
+    with pytest.raises(RunNotFoundError) as caught:
+        find.find_run(settings, wanted)  # type: ignore[arg-type]
+    assert str(caught.value) == f"There is no run {wanted!r} in {tmp_path}. {said}"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://labels.example.org", "https://labels.example.org"),
+        ("http://box:8000/", "http://box:8000"),
+        ("ftp://box", None),
+        ("box:8000", None),
+        ("http://box/path", None),
+        ("http://box/?q=1", None),
+        ("https://", None),
+    ],
+)
+def test_the_address_of_a_served_console_is_one_without_a_path(url: str, found: str | None) -> None:
+    """By http or https."""
+    if found is None:
+        with pytest.raises(UsageError, match="without a path"):
+            serve._checked(url)
+    else:
+        assert serve._checked(url) == found
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("box", "http://box:80"), ("::1", "http://[::1]:80"), ("[::1]", "http://[::1]:80"), ("127.0.0.1", "http://127.0.0.1:80")]
+)  # fmt: skip
+def test_an_address_of_version_six_stands_in_brackets(host: str, url: str) -> None:
+    """Once."""
+    assert serve._url(host, 80) == url
+    assert serve.reachable(host) == [host]
+
+
+@pytest.mark.parametrize(
+    ("host", "families"), [("0.0.0.0", [socket.AF_INET]), ("::", [socket.AF_INET, socket.AF_INET6])]
+)
+def test_a_server_on_every_address_is_reached_by_the_names_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, host: str, families: list[int]
+) -> None:
+    """Of version 6 where it listens there; no packet is sent."""
+    probed: list[int] = []
+
+    def opened(family: int, _kind: int) -> Any:
+        probed.append(family)
+        probe = SimpleNamespace(
+            connect=lambda _: None, getsockname=lambda: ("10.0.0.5" if family == socket.AF_INET else "fd::5", 1)
+        )
+        return contextlib.nullcontext(probe)
+
+    monkeypatch.setattr(serve.socket, "socket", opened)
+    monkeypatch.setattr(serve.socket, "gethostname", lambda: "Box")
+    assert serve.reachable(host) == ["10.0.0.5", *["fd::5"] * (len(families) - 1), "box", "localhost"]
+    assert probed == families
+
+
+@pytest.mark.parametrize(
+    ("seen", "settings", "texts", "expected"),
+    [
+        (0, {"model": "m", "reasoning_effort": "low"}, 1.0, (1_012.0, 0.0, 25.0)),
+        (49, {"model": "m", "reasoning_effort": None}, 3.0, (1_012.0, 0.0, 9.0)),
+        (0, {"model": "openai/gpt-oss-20b", "reasoning_effort": "odd"}, 1.0, (1_012.0, 640.0, 70.0)),
+        (50, {"model": "m"}, 2.0, (700.0, 100.0, 80.0)),
+    ],
+)
+def test_what_one_call_takes(
+    seen: int, settings: dict[str, Any], texts: float, expected: tuple[float, float, float]
+) -> None:
+    """Four characters a token and twelve more, whole blocks cached where the model has that; as learned after 50 calls."""
+    estimate = SimpleNamespace(prompt=700.0, cost=640.0)
+    estimator = SimpleNamespace(seen=seen, completion=40.0, of=lambda chars: estimate if chars == 4_000 else None)
+    found = plan.cost_of_call(estimator, replace(TASK.model, **settings), 3_000, 1_000, texts)  # type: ignore[arg-type]
+    assert (found.prompt, found.cached, found.completion, found.learned) == (*expected, seen >= 50)
+
+
+def test_a_folder_is_known_by_the_names_sizes_and_times_of_its_files(tmp_path: Path) -> None:
+    """Links and folders count for nothing; a file by its content."""
+    folder = tmp_path / "mails"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.eml", "deep/b.eml"):
+        (folder / name).write_text("x", "utf-8")
+        os.utime(folder / name, (5, 5))
+    before = find.digest_of(folder)
+    (folder / "link").symlink_to(folder / "a.eml")
+    (folder / "empty").mkdir()
+    assert find.digest_of(folder) == before
+    seen = {before}
+    for change in (
+        lambda: os.utime(folder / "a.eml", (6, 6)),
+        lambda: (folder / "deep/b.eml").write_text("xy", "utf-8"),
+        lambda: (folder / "c.eml").write_text("x", "utf-8"),
+    ):
+        change()
+        seen.add(find.digest_of(folder))
+    assert len(seen) == 4
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text("x", "utf-8")
+    two.write_text("x", "utf-8")
+    assert find.digest_of(one) == find.digest_of(two) != find.digest_of(one, two)
