@@ -117,7 +117,9 @@ def test_every_picture_and_file_that_the_documents_name_exists() -> None:
         assert missing == [], document
 
 
-@pytest.mark.parametrize("name", [".requirements.lock", "tests/requirements.lock", "tests/oracles.lock"])
+@pytest.mark.parametrize(
+    "name", [".requirements.lock", "tests/requirements.lock", "tests/oracles.lock", "tests/readers.lock"]
+)
 def test_a_lock_pins_with_hashes_and_names_no_index(name: str) -> None:
     """Each lock begins with its recipe, and holds pins with hashes that can be checked wherever the files come from."""
     lock = (ROOT / name).read_text("utf-8")
@@ -142,7 +144,7 @@ def test_the_locks_agree_and_hold_every_dependency() -> None:
     oracles = pins("tests/oracles.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    compared = extras.pop("oracles")
+    compared, reading, readers = extras.pop("oracles"), extras.pop("readers"), pins("tests/readers.lock")
     del extras["ray"]  # 80 MB, for programs that are run apart
 
     def names(lines: list[str]) -> set[str]:
@@ -153,6 +155,8 @@ def test_the_locks_agree_and_hold_every_dependency() -> None:
     assert names([line for lines in extras.values() for line in lines]) <= everything.keys()
     assert names(compared) <= oracles.keys()
     assert all(oracles.get(package, version) == version for package, version in run.items())
+    assert names(reading) <= readers.keys()
+    assert all(readers.get(package, version) == version for package, version in {**oracles, **everything}.items())
 
 
 def test_every_command_is_answered() -> None:
