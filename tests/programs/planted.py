@@ -113,6 +113,24 @@ EQUIVALENT = {
         "the same lines are written, in blocks of another size",
     "core/quota/pacing/concurrency.py: number: self._lap += 1":
         "laps are compared with each other, and only for being the same",
+    "tui/text/numbers.py: number: return fit(one_line(text, limit=max(width, 1) * 2), width)":
+        "what is cut to more than its width is cut to the width behind",
+    "tui/text/numbers.py: comparison: if width <= 0:":
+        "into no cell nothing fits, by either road",
+    "tui/text/numbers.py: comparison: return round(count, 2 - len(str(count))) if count >= 100 else count":
+        "100 to two digits is 100",
+    "tui/text/quantities.py: comparison: at += timedelta(days=at <= now)":
+        "now is never exactly the beginning of a minute",
+    "tui/text/quantities.py: comparison: if at <= now:":
+        "now is never exactly the beginning of a minute",
+    "tui/widgets/lists/emails.py: number: looked: float = 1.0":
+        "whether a list was searched to its end is asked by a share below 1",
+    "tui/widgets/lists/rows.py: number: STRIPS = 256":
+        "one more drawn line is kept, and looks the same",
+    "tui/screens/emails/listing.py: number: self._serial += 1":
+        "serial numbers are compared with each other, and only for being the same",
+    "tui/screens/new_run/columns.py: number: self._serial += 1":
+        "serial numbers are compared with each other, and only for being the same",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

@@ -321,6 +321,7 @@ def test_no_trend_is_shown_without_anything_to_compare(recent: tuple[int, int], 
     [
         (0, None, 0.0, "0 imported, 0 a second"),
         (5, None, 2.0, "5 imported, 2 a second"),
+        (5, None, 0.5, "5 imported, 10 a second"),
         (0, 10, 5.0, "0 of about 10 imported, 0 a second"),
         (12_000, 40_000, 4.0, "12,000 of about 40,000 imported, 3,000 a second, 00:10 left"),
     ],
@@ -434,6 +435,13 @@ def test_columns_of_the_graph_stand_for_as_few_slices_as_fit(now: float, width: 
     pace = (point(0, 5), point(5, 10, 5.0), point(10, 0, 2.5))
     columns, span_s = rates.columns(pace, now, width)
     assert (" ".join("w" if each.waited else f"{each.rate:g}" for each in columns), span_s) == (told, each_s)
+
+
+def test_a_column_of_the_graph_stands_for_so_many_slices() -> None:
+    """For as few of these as fit, and for no more than two minutes: then the graph begins later than the run."""
+    slices = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25)
+    spans = [rates.columns((point(0.0, 1),), 50.0 * each, 10)[1] / 5 for each in slices]
+    assert spans == [1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 16, 16, 20, 20, 24, 24, 24]
 
 
 def test_without_any_pace_the_graph_is_empty() -> None:
