@@ -20,8 +20,8 @@ from core.model import Dimension, KeyState, KeyStatus, TaskVersion, WindowStatus
 from core.quality.agreement import Agreement
 from core.quality.estimates import Difference, Estimate, LabelFigures
 from core.quota.forecast.plans import plan as plan_named
-from core.runs import build, draft, find, plan
-from tui.commands import files, keys, quality, serve, sources, task
+from core.runs import build, draft, find, plan, requests
+from tui.commands import files, keys, quality, running, serve, sources, task
 
 TASK = builtin_task()
 
@@ -735,3 +735,99 @@ def test_a_folder_is_known_by_the_names_sizes_and_times_of_its_files(tmp_path: P
     one.write_text("x", "utf-8")
     two.write_text("x", "utf-8")
     assert find.digest_of(one) == find.digest_of(two) != find.digest_of(one, two)
+
+
+@pytest.mark.parametrize(
+    ("codes", "pending", "code", "worked"),
+    [
+        ([0], [1], 0, 1),
+        ([0, 3, 0], [1, 1, 1], 3, 3),
+        ([3, 6, 0], [1, 1, 1], 6, 2),
+        ([0, 0], [0, 1], 0, 1),
+        ([5], [0], 5, 1),
+    ],
+    ids=["one run", "failed emails go on", "a stop ends it", "a part that is done", "one run is always worked on"],
+)
+def test_a_series_is_worked_on_part_by_part(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], pending: list[int], code: int, worked: int
+) -> None:
+    """Until one ends otherwise than done or with failed emails; the worst code is returned."""
+    parts = [Path(f"/runs/mail.{n}.db") for n in range(len(codes))]
+    left, did = dict(zip(parts, pending, strict=True)), []
+    engine = SimpleNamespace(
+        series=lambda _: parts, snapshot=lambda path: SimpleNamespace(pending=left[path]), find=lambda _: parts[0]
+    )
+
+    def labeled(_engine: Any, path: Path, _places: Any, *, quiet: bool) -> int:
+        did.append(path)
+        return codes[parts.index(path)]
+
+    monkeypatch.setattr(running, "Engine", lambda *_, **__: engine)
+    monkeypatch.setattr(running, "_work", labeled)
+    monkeypatch.setattr(running, "say_status", lambda *_: None)
+    given = argparse.Namespace(
+        run="mail",
+        read_only=False,
+        json=False,
+        ray=None,
+        places=None,
+        width=None,
+        trust_network=False,
+        concurrency=None,
+    )
+    assert running.work(given) == code
+    assert len(did) == worked
+
+
+def test_progress_without_a_terminal_is_a_line_every_two_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And none that says what the last one said."""
+    said = iter(["a", "a", "b", "c"])
+    now = [1_000.0]
+    monkeypatch.setattr(running.time, "time", lambda: now[0])
+    monkeypatch.setattr(running.words, "progress_line", lambda _: next(said))
+    show = running._progress(SimpleNamespace(snapshot=lambda _: None))  # type: ignore[arg-type]
+    shown = []
+    for now[0] in (1_000.0, 1_001.9, 1_002.0, 1_002.1, 1_003.9, 1_004.1):
+        show()
+        shown.append(capsys.readouterr().out)
+    assert shown == ["a\n", "", "", "b\n", "", "c\n"]
+
+
+def test_a_new_run_gets_the_first_name_that_is_free(tmp_path: Path) -> None:
+    """Its source's, else with a number; a name that is taken or unfit is refused with a sentence."""
+    settings: Any = SimpleNamespace(runs_dir=tmp_path)
+    names = []
+    for _ in range(3):
+        names.append(requests.name_for(settings, "/x/my mails.csv"))
+        (tmp_path / f"{names[-1]}{find.SUFFIX}").write_bytes(b"")
+    assert names == ["my-mails", "my-mails-2", "my-mails-3"]
+    assert requests.name_trouble(settings, "free") == ""
+    assert requests.name_trouble(settings, "my-mails") == "There is a run my-mails already: choose another name."
+    assert "cannot be a run's name" in requests.name_trouble(settings, "-x")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("/x/mails.csv", "mails"),
+        ("/x/mails.csv.gz", "mails"),
+        ("/x/--.csv", "run"),
+        ("/x/ä b.csv", "b"),
+        (f"/x/{'n' * 70}.csv", "n" * 64),
+    ],
+)
+def test_a_runs_name_is_made_of_its_sources(source: str, name: str) -> None:
+    """Without what no file is called everywhere, 64 characters at most."""
+    assert find.name_from_source(Path(source)) == name
+
+
+@pytest.mark.parametrize(("name", "fits"), [("a", True), ("a" * 64, True), ("a" * 65, False), (".a", False), ("a b", False), ("", False), (f"a{find.SUFFIX}", False)])  # fmt: skip
+def test_which_names_a_run_may_have(name: str, fits: bool) -> None:
+    """Letters, digits, dot, dash and underscore, beginning with a letter or digit, at most 64 of them."""
+    if fits:
+        assert find.check_name(name) == name
+    else:
+        with pytest.raises(UsageError, match="cannot be a run's name"):
+            find.check_name(name)

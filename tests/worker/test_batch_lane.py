@@ -673,6 +673,7 @@ def test_a_batch_that_ended_says_what_came_of_it(
         (json.dumps({"custom_id": "labeltui/nonce1/1", "response": None}), [], [], 0),
         ("no json\n" + line(2, "0"), ["2 answered"], [], 1),
     ],
+    ids=["refused", "limited", "unusable", "no status", "no response", "no JSON"],
 )
 def test_a_line_that_is_no_label_fails_nobody(
     tmp_path: Path, text: str, gathered: list[str], failed: list[str], labeled: int
