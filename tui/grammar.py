@@ -79,7 +79,9 @@ class _Parser(argparse.ArgumentParser):
         from tui.terminal.crash import quoted  # noqa: PLC0415 - not before something is wrong
 
         if self.as_json:
-            said = f"{quoted(message)}. `{self.prog} --help` says how it is used."
+            said = quoted(message).removesuffix(".") + "."
+            if "--help` " not in said:
+                said += f" `{self.prog} --help` says how it is used."
             if message == "unrecognized arguments: --json":
                 said = f"{_NO_JSON}."
             print(envelope("usage", said))  # noqa: T201

@@ -333,8 +333,10 @@ def _rows(file: Path) -> list[dict[str, str]]:
         if file.stat().st_size > MOST_BYTES:
             raise UsageError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB, which is no file of labels.")
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({error}).") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror}). Check its path and permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from error
     if file.suffix.lower() == ".jsonl":
         try:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]

@@ -67,6 +67,14 @@ def test_a_command_prints_one_object_and_errors_in_one_form(
         assert error["message"]
 
 
+def test_a_command_that_does_not_exist_names_once_what_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """The remedy is one sentence."""
+    with pytest.raises(SystemExit):
+        main(["no-such-command", "--json"])
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["remedy"] == "`labeltui --help` lists them all."
+
+
 def test_pages_and_scripts_come_whole_in_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """The guide, the skill and completions print a text; with ``--json`` it is a value."""
 
@@ -94,6 +102,21 @@ def test_labels_and_an_object_do_not_share_standard_output(
     """An export to ``-`` has no room for a second answer there."""
     assert main(["export", str(make_run(["a"])), "-", "--json"]) == 1
     assert "both want standard output" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_file_of_labels_that_cannot_be_read_says_what_to_do(
+    make_run: MakeRun, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is not there, and one in another encoding."""
+    (tmp_path / "latin.csv").write_bytes(b"id,label\ncaf\xe9,1\n")
+    path = str(make_run(["a"]))
+    for name, message, remedy in (
+        ("none.csv", "cannot be read (No such file or directory).", "Check its path and permissions."),
+        ("latin.csv", "is not UTF-8 (byte 12).", "Save it as UTF-8."),
+    ):
+        assert main(["gold", path, str(tmp_path / name), "--json"]) == 1
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert (error["message"].endswith(message), error["remedy"]) == (True, remedy)
 
 
 def test_watching_ends_with_the_status(make_run: MakeRun, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
