@@ -13,10 +13,11 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Input
 
+from core.engine import NewRunRequest, Order, label_lines
 from core.model import CommandRecord, LabelMeaning, LaneChoice
 from core.quota.forecast.lanes import LaneForecast
 from tests.tui.bare import GONE, Noted, Parts, bare
-from tests.tui.fakes import NOW, TASK, running
+from tests.tui.fakes import KEYS, NOW, TASK, running
 from tests.tui.test_batches_screen import parcel
 from tests.tui.test_lines import FORECAST
 from tests.tui.test_task import old_version
@@ -24,9 +25,15 @@ from tui.actions.catalog import ALL
 from tui.actions.user_keys import rekeyed
 from tui.live.pending_commands import PendingCommands
 from tui.screens import batches, line_windows, modals
+from tui.screens.emails.list import EmailsScreen, first_of
+from tui.screens.emails.listing import Listing
+from tui.screens.keys.editing import KeyEditing
+from tui.screens.new_run.settings import SettingsStep
+from tui.screens.new_run.writing import WriteTask
 from tui.screens.quality.quality import QualityScreen
 from tui.screens.task.task import TaskScreen
 from tui.view_state import Requested
+from tui.widgets.lists.emails import KINDS
 from tui.widgets.lists.rows import KEPT_PAGES, PAGE, HeldPages, Row
 from tui.widgets.panes.pane import LinesWidget
 
@@ -413,3 +420,130 @@ def test_what_came_of_a_command_is_told_where_it_concerned_emails(
     assert (app.told, pending.requested) == (told, ())
     pending.requested = (Requested("pause", NOW - 1, "w2", what),)
     assert pending.settle(replace(SNAPSHOT, commands=()), NOW) is False
+
+
+# -- keys, settings and lists, where an answer comes back ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("act", "key_", "answered", "told"),
+    [
+        ("do_toggle", KEYS[0], None, ["set_enabled", "main is disabled."]),
+        ("do_toggle", KEYS[3], None, ["set_enabled", "old is enabled."]),
+        ("do_pin", KEYS[0], None, ["pin_key", "main is used first; the others take the rest."]),
+        ("do_pin", replace(KEYS[0], pinned=True), None, ["pin_key", "No key is pinned."]),
+        ("do_try_key", KEYS[0], None, ["Checking main with one short question …", "try_key", "error: main: it is refused", "hurry"]),
+        ("do_regroup", KEYS[0], "org_c", ["Regroup", "regroup_key", "main is shown under org_c."]),
+        ("do_regroup", KEYS[0], None, ["Regroup"]),
+        ("do_clear_bench", KEYS[2], True, ["Confirm", "clear_bench", "org_b may be used again: cleared TPM; RPD.", "hurry"]),
+        ("do_clear_bench", KEYS[2], False, ["Confirm"]),
+        ("do_remove", KEYS[0], True, ["Confirm", "remove_key", "main is removed."]),
+        ("do_remove", KEYS[0], False, ["Confirm"]),
+        *((act, None, None, []) for act in ("do_toggle", "do_pin", "do_try_key", "do_regroup", "do_clear_bench", "do_remove")),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_a_key_is_acted_on_where_there_is_one(act: str, key_: Any, answered: Any, told: list[str]) -> None:
+    """What is final asks first; each says what it did."""
+    app = Noted(try_key=SimpleNamespace(works=False, sentence="it is refused"), clear_bench=("TPM", "RPD"))
+    app.view_state.keys = KEYS
+    getattr(bare(KeyEditing, app, selected_key=lambda: key_), act)()
+    if app.windows:
+        app.answer(answered)
+    assert app.told == told
+
+
+@pytest.mark.parametrize(
+    ("limit", "waits"), [("TPM", "It waits 00:41 more for TPM."), ("", "It waits 00:41 more."), ("x" * 40, f"for {'x' * 11}…")]
+)  # fmt: skip
+def test_clearing_a_wait_says_how_long_it_would_be(limit: str, waits: str) -> None:
+    """And for what, where that is known."""
+    app = Noted()
+    bare(KeyEditing, app, selected_key=lambda: replace(KEYS[2], limit=limit)).do_clear_bench()
+    assert waits in app.windows[0][0]._question
+
+
+@pytest.mark.parametrize(
+    ("name", "trouble", "url", "taken"),
+    [
+        ("", "", "", ["Give the run a name.", "focus"]),
+        ("enron", "it is taken", "", ["it is taken", "focus"]),
+        ("enron", "", "no address at all", ["refused", "focus"]),
+        ("enron", "", "", NewRunRequest("mail.csv", name="enron", model="m", order="source", dedupe=False, pack=5)),
+        ("enron", "", "https://x.example/", NewRunRequest("mail.csv", name="enron", model="m", order="source", dedupe=False, pack=5, base_url="https://x.example/")),
+    ],
+    ids=count(),
+)  # fmt: skip
+def test_settings_of_a_run_are_taken_where_they_are_valid(name: str, trouble: str, url: str, taken: Any) -> None:
+    """Else it is said what is wrong, and the field has the focus."""
+    told: list[str] = []
+    app = Noted(name_trouble=trouble)
+
+    def field(value: str) -> Any:
+        return SimpleNamespace(value=value, focus=lambda: told.append("focus"))
+
+    step = bare(SettingsStep, app, _run_name=field(f" {name} "), _model=field(" m "), _url=field(url), _work_order=field("source"),
+                _dedupe=field("no"), _pack=field("5"), refuse=lambda text: told.append(text if url == "" else "refused"))  # fmt: skip
+    found = step.take(NewRunRequest("mail.csv"))
+    assert (told if found is None else found) == taken
+
+
+@pytest.mark.parametrize(
+    ("name", "trouble", "said"),
+    [("", "", "refused: Give the run a name."), ("x", "it is taken", "refused: it is taken"), ("x", "", "tab ↑↓ next field · ← → choose · enter next step")],
+    ids=count(),
+)  # fmt: skip
+def test_the_name_of_a_run_is_checked_while_it_is_typed(name: str, trouble: str, said: str) -> None:
+    """What is wrong with it stands below, or the keys that go on."""
+    told: list[str] = []
+    step = bare(SettingsStep, Noted(name_trouble=trouble), _run_name=SimpleNamespace(value=name), tell=lambda part: told.append(part[0]),
+                refuse=lambda text: told.append(f"refused: {text}"))  # fmt: skip
+    step.on_input_changed(SimpleNamespace(stop=lambda: None))
+    assert told == [said]
+
+
+@pytest.mark.parametrize(("source", "asked"), [("mail.csv", []), ("other.csv", ["name_for", "proposed"])])
+def test_a_name_is_proposed_for_another_source(source: str, asked: list[str]) -> None:
+    """What was typed for the same one stays."""
+    app = Noted(name_for="other")
+    step = bare(SettingsStep, app, _run_name=Parts()("#name"), _source="mail.csv", refuse=None)
+    step._propose = lambda _: app.told.append("proposed")
+    step.begin(NewRunRequest(source))
+    assert (app.told, step._source) == (asked, source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "open_", "failures"),
+    [(KINDS[1], True, (("no label", 3),)), (KINDS[0], True, ()), (KINDS[1], False, ())],
+    ids=["asked for", "of another list", "closed"],
+)
+def test_reasons_of_failures_are_shown_on_the_list_that_asked(kind: Any, open_: bool, failures: Any) -> None:
+    """Not on another one, and not after it was closed."""
+    told: list[int] = []
+    shown = bare(Listing, Noted(), kind=KINDS[1], _open=open_, failures=(), _changed=lambda: told.append(1))
+    shown._reasons(kind, [("no label", 3)])
+    assert (shown.failures, len(told)) == (failures, len(failures))
+
+
+def test_a_click_on_a_head_sorts_by_it_or_turns_the_order() -> None:
+    """The order that holds is turned; moving the cursor changes the hints and the record beside."""
+    told: list[Any] = []
+    screen = bare(EmailsScreen, Noted(), listing=SimpleNamespace(order=Order("date"), sort=told.append), hint=lambda: told.append("hint"),
+                  _show_beside=lambda: told.append("beside"))  # fmt: skip
+    for name in ("date", "label"):
+        screen.on_rows_head_chosen(SimpleNamespace(key=name))
+    screen.on_rows_moved()
+    assert told == [Order("date", descending=True), first_of("label"), "hint", "beside"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "left", "done"), [(False, False, [None]), (True, False, ["said"]), (True, True, [None])]
+)
+def test_what_was_written_of_a_task_is_discarded_at_the_second_time(changed: bool, left: bool, done: list[Any]) -> None:
+    """Where nothing was changed it is left at once."""
+    ended: list[Any] = []
+    parts = Parts(**{"task-labels": label_lines(TASK), "task-rubric": "another" if changed else TASK.rubric.strip()})
+    window = bare(WriteTask, Noted(), query_one=parts, _begun=TASK, _left=left, dismiss=ended.append,
+                  _refusal=SimpleNamespace(say=lambda _: ended.append("said")))  # fmt: skip
+    window.action_leave()
+    assert (ended, window._left) == (done, changed)
