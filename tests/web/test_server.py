@@ -14,7 +14,7 @@ from aiohttp import WSServerHandshakeError
 
 from tests.web.conftest import Serves, Tab
 from tui.web import server as serving
-from tui.web.server import BROKEN, LEFT, TOO_MANY
+from tui.web.server import BROKEN, LEFT, TOO_MANY, _to_its_end
 from tui.web.session import Size, environment, words_for
 
 pytestmark = pytest.mark.asyncio
@@ -213,3 +213,22 @@ async def test_what_is_run_looks_on_unless_asked_otherwise() -> None:
     """What is run for a browser is read-only; --writable alone lifts it."""
     assert words_for(None, writable=False)[-1] == "--read-only"
     assert words_for(Path("/a/b c.db"), writable=True)[-2:] == ["open", "/a/b c.db"]
+
+
+async def test_a_console_is_ended_also_where_its_connection_is_lost() -> None:
+    """Which cancels whoever is ending it: what was begun is done first."""
+    told, done = asyncio.Event(), []
+
+    async def ends() -> None:
+        await told.wait()
+        done.append(True)
+
+    closing = asyncio.create_task(_to_its_end(ends()))
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.sleep(0)
+    assert not closing.done()
+    told.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert done == [True]

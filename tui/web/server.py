@@ -12,7 +12,7 @@ import html
 import json
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,14 @@ class ConsoleServer:
             await tell({"left": f"The console could not be started: {error.strerror}."})
             await socket.close(code=BROKEN)
         finally:
-            await session.end()
-            if ending is not None:
-                await ending
-            for token in [token for token, path in self._files.items() if path.parent in session.folders]:
-                del self._files[token]
+            await _to_its_end(self._end(session, ending))
+
+    async def _end(self, session: Session, ending: asyncio.Task[None] | None) -> None:
+        await session.end()
+        if ending is not None:
+            await ending
+        for token in [token for token, path in self._files.items() if path.parent in session.folders]:
+            del self._files[token]
 
     def _offer(self, session: Session, said: dict[str, object]) -> dict[str, object]:
         """Offer a file of the console for one download, under an unguessable name."""
@@ -152,6 +155,16 @@ class ConsoleServer:
 def broke(ended: Ended) -> bool:
     """Return whether a console ended by an error."""
     return ended.code != 0
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the work also where this task is cancelled, as when a connection is lost; then raise the cancellation."""
+    doing = asyncio.create_task(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 async def _handle_message(session: Session, message: str) -> None:
