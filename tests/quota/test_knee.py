@@ -523,3 +523,12 @@ def test_an_operators_word_opens_a_server_as_wide_as_it_goes_once() -> None:
     assert room.knee is trusted
     room.trust(False)
     assert (room.knee.most, room.knee.width, room.width) == (128, 16, 2)
+
+
+@pytest.mark.parametrize(("out", "counts"), [(8, False), (9, True), (10, True)])
+def test_calls_asked_while_few_are_out_say_nothing_of_a_width(out: int, counts: bool) -> None:
+    """Fewer than nine tenths of it, once it has opened."""
+    knee = Knee(MOST_AT_ONCE, 20)
+    knee.pushed_back(0.0, 1.0)
+    assert knee.width == 10
+    assert (knee.asked(out) > 0) is counts

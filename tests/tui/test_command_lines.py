@@ -831,3 +831,45 @@ def test_which_names_a_run_may_have(name: str, fits: bool) -> None:
     else:
         with pytest.raises(UsageError, match="cannot be a run's name"):
             find.check_name(name)
+
+
+def finding(repairable: bool) -> Any:
+    return SimpleNamespace(repairable=repairable, sentence="a total is wrong" if repairable else "a row is missing")
+
+
+CHECKED = "mail: 5 texts, 6 calls, 7 labels"
+
+
+@pytest.mark.parametrize(
+    ("findings", "given", "after", "code", "said"),
+    [
+        ([], {}, None, 0, [CHECKED, "  sound: the file is whole, totals and position agree with the rows, and every row has what it refers to"]),
+        ([True], {}, None, 1, [CHECKED, "  a total is wrong", "`labeltui check mail --repair` writes 1 number as the rows give them."]),
+        ([True, True], {"repair": True, "dry_run": True}, None, 1, [CHECKED, "  a total is wrong", "  a total is wrong", "2 numbers would be put right.", sources.NOTHING_CHANGED]),
+        (
+            [True], {"repair": True}, [], 0,
+            [CHECKED, "  a total is wrong", "1 number put right.", CHECKED, "  sound: the file is whole, totals and position agree with the rows, and every row has what it refers to"],
+        ),
+        (
+            [True, False], {"repair": True}, [False], 1,
+            [CHECKED, "  a total is wrong", "  a row is missing", "1 number put right.", CHECKED, "  a row is missing",
+             "What is not a number cannot be put right from the rows: go back to a copy of the run, if there is one."],
+        ),
+    ],
+    ids=["sound", "a number", "a dry run", "put right", "not all of it"],
+)  # fmt: skip
+def test_what_a_check_finds_and_puts_right(
+    capsys: pytest.CaptureFixture[str], findings: list[bool], given: dict[str, bool],
+    after: list[bool] | None, code: int, said: list[str],
+) -> None:  # fmt: skip
+    """Numbers alone; what is wrong still is said again, with what else helps."""
+    results = [findings, after if after is not None else findings]
+
+    def checked(_path: Path) -> Any:
+        found = [finding(each) for each in results.pop(0)]
+        return SimpleNamespace(emails=5, attempts=6, labels=7, notes=(), findings=found, sound=not found)
+
+    engine = SimpleNamespace(check=checked, repair=lambda _: 1)
+    usual = {"repair": False, "dry_run": False}
+    assert files._check(engine, Path("/runs/mail.db"), argparse.Namespace(**{**usual, **given})) == code  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == said

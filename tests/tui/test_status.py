@@ -19,7 +19,7 @@ from core.model import (
     Wait,
 )
 from tests.tui.fakes import NOW, email, key, running
-from tui.commands.status import as_json, as_lines, lane_line, not_taken_line, progress_line
+from tui.commands.status import as_json, as_lines, in_use, lane_line, not_taken_line, progress_line
 
 COUNTS = ("total", "labeled", "failed", "skipped", "pending", "cursor")
 KEY = {
@@ -365,3 +365,18 @@ def test_the_line_of_a_lane(utc: None) -> None:
 def test_what_was_not_taken_is_said_with_two_reasons(reasons: dict[str, int], said: str) -> None:
     """The others are counted."""
     assert not_taken_line(reasons, "run") == f"  source    {said}; `labeltui skipped run` lists them"
+
+
+@pytest.mark.parametrize(
+    ("asking", "alive", "state", "shown"),
+    [
+        (0, True, KeyState.READY, KeyState.READY),
+        (1, True, KeyState.READY, KeyState.IN_USE),
+        (1, False, KeyState.READY, KeyState.READY),
+        (1, True, KeyState.COOLING, KeyState.COOLING),
+    ],
+)
+def test_a_ready_key_with_a_call_out_is_in_use(asking: int, alive: bool, state: KeyState, shown: KeyState) -> None:
+    """By a worker that lives; whatever else it is it stays."""
+    snapshot = replace(BUSY, asking={"main": asking}, worker=replace(BUSY.worker, alive=alive))
+    assert [each for _, each in in_use([key("main", "org_a", state)], snapshot)] == [shown]
