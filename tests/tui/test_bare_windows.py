@@ -14,7 +14,7 @@ from textual.geometry import Size
 from textual.widgets import Input
 
 from core.engine import NewRunRequest, Order, label_lines
-from core.model import CommandRecord, LabelMeaning, LaneChoice
+from core.model import CommandRecord, LabelMeaning, LaneChoice, LaneSpent
 from core.quota.forecast.lanes import LaneForecast
 from tests.tui.bare import GONE, Noted, Parts, bare
 from tests.tui.fakes import KEYS, NOW, TASK, running
@@ -30,6 +30,7 @@ from tui.screens.emails.listing import Listing
 from tui.screens.keys.editing import KeyEditing
 from tui.screens.new_run.settings import SettingsStep
 from tui.screens.new_run.writing import WriteTask
+from tui.screens.pages import InfoScreen
 from tui.screens.quality.quality import QualityScreen
 from tui.screens.task.task import TaskScreen
 from tui.view_state import Requested
@@ -547,3 +548,28 @@ def test_what_was_written_of_a_task_is_discarded_at_the_second_time(changed: boo
                   _refusal=SimpleNamespace(say=lambda _: ended.append("said")))  # fmt: skip
     window.action_leave()
     assert (ended, window._left) == (done, changed)
+
+
+def test_facts_of_an_installation_stand_behind_their_names() -> None:
+    """Wrapped behind seventeen cells; nothing before they were read."""
+    section = SimpleNamespace(title="Paths", facts=(("home", "word " * 8), ("a-name-that-is-long", "")))
+    shown = bare(InfoScreen, Noted(), _sections=(section,)).text(40).plain.split("\n")
+    assert shown == [
+        "",
+        "Paths",
+        "  home           word word word word",
+        " " * 17 + "word word word word",
+        "  a-name-that-i… ",
+    ]
+    assert bare(InfoScreen, Noted(), _sections=None).text(40).plain == "reading …"
+
+
+def test_outcomes_of_a_lane_that_are_as_frequent_stand_in_the_order_of_their_names() -> None:
+    """And the chosen lane is bright."""
+    told = batches._spent(LaneSpent("live", {"b": 1, "a": 1, "c": 2}, 1, 1))
+    assert told.plain.endswith("2 c, 1 a, 1 b")
+    _, window = lanes(0)
+    window._draw()
+    tones = [str(span.style) for span in window.query_one("#labels").content.spans]
+    assert tones.count("bold $bright") == 1
+    assert tones[1] == "bold $bright"
