@@ -15,6 +15,7 @@ from core.sources.columns import ColumnsError
 from core.sources.folder_source import is_maildir
 from core.sources.registry import open_source
 from core.sources.source import SourceOptions
+from core.text import counted
 
 MOST_ENTRIES = 5_000
 """Entries of a folder that are looked at."""
@@ -82,8 +83,11 @@ def look_into(path: Path) -> Folder:
     except OSError as error:
         raise SourceError(f"{path} cannot be looked into: {error.strerror}.") from error
     itself = (
-        "Maildir" if is_maildir(path) else f"{messages:,} message{'' if messages == 1 else 's'}" if messages else ""
-    )
+        "Maildir" if is_maildir(path)
+        else "Parquet files" if any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))  # of a data set
+        else counted(messages, "message") if messages
+        else ""
+    )  # fmt: skip
     by_name = [*sorted(files, key=_by_name), *sorted(folders, key=_by_name)]
     return Folder(path, itself, tuple(by_name), others)
 

@@ -692,6 +692,12 @@ def test_a_folder_offers_what_can_be_a_source(tmp_path: Path) -> None:
     assert look_into(tmp_path / "Mail").itself == "Maildir"
     (tmp_path / "sub" / "3.eml").write_text(MAIL)
     assert (look_into(tmp_path / "sub").itself, look_into(tmp_path / "Mail" / "cur").itself) == ("1 message", "")
+    for number, name in enumerate(("train.parquet", "data/train.parquet")):
+        data_set = tmp_path / f"set-{number}"
+        (data_set / name).parent.mkdir(parents=True)
+        (data_set / name).touch()
+        (data_set / "README.md").touch()
+        assert look_into(data_set).itself == "Parquet files"
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def broke(ended: Ended) -> bool:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for the work also where this task is cancelled, as when a connection is lost; then raise the cancellation."""
+    """Wait for the work also where this task is cancelled, as when a connection is lost; then raise that."""
     doing = asyncio.create_task(work)
     try:
         await asyncio.shield(doing)
