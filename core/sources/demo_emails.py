@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.charset import SHORTEST, Charset
 from email.header import Header
 from email.utils import format_datetime
 from pathlib import Path
@@ -223,7 +224,9 @@ def write_csv(path: Path, emails: Iterable[SourceEmail]) -> None:
 
 
 def _message(letter: _Letter, number: int, folder: str) -> str:
-    subject = letter.subject if letter.subject.isascii() else Header(letter.subject, "utf-8").encode()
+    charset = Charset("utf-8")
+    charset.header_encoding = SHORTEST  # whoever imports apprise gets another one, in the whole process
+    subject = letter.subject if letter.subject.isascii() else Header(letter.subject, charset).encode()
     lines = [
         f"Message-ID: <{number:06d}.{letter.sent_at:%Y%m%d%H%M}@{COMPANY_DOMAIN}>",
         f"Date: {format_datetime(letter.sent_at)}",

@@ -66,7 +66,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     real = message.view_by
     monkeypatch.setattr(
         "core.mail.message.view_by",
-        lambda task, raw: (parsed.append(raw), real(task, raw))[1],  # type: ignore[func-returns-value]
+        lambda task, raw, read_as: (parsed.append(raw), real(task, raw, read_as))[1],  # type: ignore[func-returns-value]
     )
     created = made(settings, task, source)
     assert (created.taken, sum(created.skipped.values())) == (54, 6)
