@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
+from textual._context import active_app
+from textual.app import App
+from textual.compose import compose
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tests.tui.conftest import toned
 from tests.tui.fakes import NOW
 
 ATTACHED = {"is_mounted": True, "is_attached": True, "display": True, "styles": SimpleNamespace(display="block")}
@@ -166,3 +174,49 @@ class Part:
 
     def name_keys(self, *keys: tuple[str, str]) -> None:
         self.content = " ".join(f"{key}:{word}" for key, word in keys)
+
+
+class _Around(App[None]):
+    """What widgets ask of a console when they are made."""
+
+    def clear_selection(self) -> None:
+        """There is none."""
+
+
+def composed(widget: Widget) -> list[Widget]:
+    """The widgets that a window or screen is made of, those inside others behind them."""
+
+    def flat(widgets: Iterable[Widget]) -> Iterator[Widget]:
+        for each in widgets:
+            yield each
+            yield from flat(each._pending_children)
+
+    around = _Around()
+    active_app.set(around)
+    vars(widget.app).update(_compose_stacks=around._compose_stacks, _composed=around._composed)
+    return list(flat(compose(widget)))
+
+
+def texts_of(widget: Widget) -> list[str]:
+    """What a window shows when it opens: its texts with their tones, and its fields as ``[name: value]``."""
+    shown = []
+    for each in composed(widget):
+        if isinstance(each, Input):
+            shown.append(f"[{each.id}: {'•' * len(each.value) if each.password else each.value}]")
+        elif isinstance(each, Static):
+            told = each.content
+            shown.append(toned(told) if isinstance(told, Content) else str(told))
+    return shown
+
+
+def made(of: type, app: Noted, *given: Any, **state: Any) -> Any:
+    """A screen or window made with what is given, in that console; its focus and its end are noted there."""
+    focused: list[Any] = []
+    usual = {
+        **ATTACHED, "console_app": app, "app": app, "is_current": True, "set_focus": lambda _, widget: focused.append(widget),
+        "dismiss": lambda _, result=None: app.told.append(f"ends with {result!r}"), "receive": lambda _, data: app.told.append(f"receives {data}"),
+    }  # fmt: skip
+    active_app.set(_Around())
+    screen = type(of.__name__, (of,), {**usual, **state})(*given)
+    screen.focused_by_test = focused
+    return screen
