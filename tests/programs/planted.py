@@ -113,6 +113,24 @@ EQUIVALENT = {
         "the same lines are written, in blocks of another size",
     "core/quota/pacing/concurrency.py: number: self._lap += 1":
         "laps are compared with each other, and only for being the same",
+    "core/quota/pacing/concurrency.py: number: self._lap = 0":
+        "laps are compared with each other, and only for being the same",
+    "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":
+        "it is set with the first answer, or never looked at where more than 16 go out at first",
+    "core/quota/pacing/concurrency.py: number: self._rest_s = min(1.5 * self._rest_s, _REST_MOST_S)":
+        "the first time already it is the longest rest",
+    "core/quota/pacing/concurrency.py: number: first = int(_PATIENCE_S / max(latency_s, 0.001))":
+        "after an answer within a second more than 16 may go out, whichever",
+    "core/quota/pacing/concurrency.py: comparison: if lap.width > best.width:":
+        "a lap of the best width was decided before",
+    "core/quota/pacing/concurrency.py: comparison: elif lap.width > best.width:":
+        "a lap of the best width was decided before",
+    "core/quota/pacing/concurrency.py: comparison: return math.log(large.latency_s / small.latency_s) <= (1.0 - _WORTH) * ratio + 1e-9":
+        "the tolerance is there so that no rounding makes them equal",
+    'core/quota/db/rows.py: number: calls, trouble = in_flight.get(record.fingerprint, 0), probed.get(record.fingerprint, ("", 0.0))':
+        "without a trouble, the moment of its probe is not looked at",
+    "core/quota/db/rows.py: number: probe_at: float = 0.0,":
+        "a second after the epoch is as long ago as the epoch",
     "tui/text/numbers.py: number: return fit(one_line(text, limit=max(width, 1) * 2), width)":
         "what is cut to more than its width is cut to the width behind",
     "tui/text/numbers.py: comparison: if width <= 0:":

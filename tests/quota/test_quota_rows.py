@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,9 @@ from core.model import Dimension, KeySpend, KeyState, KeyTrouble, WindowStatus
 from core.quota.db import history
 from core.quota.db.database import BUSY_TIMEOUT_MS, QuotaDatabase
 from core.quota.db.rows import (
-    ALIVE_S,
     Bench,
     KeyRecord,
+    _in_flight,
     _is_there,
     bench_rows,
     clear_waits,
@@ -248,10 +250,10 @@ def test_a_key_says_which_other_server_refuses_it_only_where_that_is_asked(
     ("worker", "elsewhere", "in_use"),
     [
         ({}, False, True),
-        ({"age_s": ALIVE_S}, False, True),
-        ({"age_s": ALIVE_S + 0.5}, False, False),
-        ({"age_s": -ALIVE_S}, False, True),
-        ({"age_s": -ALIVE_S - 0.5}, False, False),
+        ({"age_s": 10.0}, False, True),
+        ({"age_s": 10.0 + 0.5}, False, False),
+        ({"age_s": -10.0}, False, True),
+        ({"age_s": -10.0 - 0.5}, False, False),
         ({"model": "another"}, False, True),
         ({"pid": GONE}, False, False),
         ({"server": ELSEWHERE}, False, False),
@@ -280,16 +282,26 @@ def test_calls_of_one_key_by_several_workers_add_up(
         uses(database, name, "a", 1)
     state = states(database, {"print-a": database.server})["a"][0]
     assert state is (KeyState.IN_USE if in_use else KeyState.READY)
+    assert _in_flight(database, NOW, elsewhere=False) == {"print-a": [first, second].count(MINE)}
+
+
+def test_a_probe_within_a_second_is_told_with_what_is_left_until_then(database: QuotaDatabase) -> None:
+    """A key that waits for nothing else."""
+    add_key(database, "a")
+    add_worker(database, "one")
+    uses(database, "one", "a", 0, "503", NOW + 0.5)
+    found = states(database, {"print-a": database.server})["a"]
+    assert found == (KeyState.BENCHED, "tried again after errors: 503", 0.5, "", "api.groq.com")
 
 
 @pytest.mark.parametrize(
     ("worker", "probed"),
     [
         ({}, True),
-        ({"age_s": ALIVE_S}, True),
-        ({"age_s": ALIVE_S + 0.5}, False),
-        ({"age_s": -ALIVE_S}, True),
-        ({"age_s": -ALIVE_S - 0.5}, False),
+        ({"age_s": 10.0}, True),
+        ({"age_s": 10.0 + 0.5}, False),
+        ({"age_s": -10.0}, True),
+        ({"age_s": -10.0 - 0.5}, False),
         ({"model": "another"}, False),
         ({"pid": GONE}, False),
         ({"server": ELSEWHERE}, False),
@@ -705,6 +717,41 @@ def test_a_file_of_a_process_that_was_quicker_is_left_as_it_is(database: QuotaDa
     database._create()
     database._upgrade()
     assert (database.salt, database.execute("SELECT count(*) FROM meta")) == (salt, [(1,)])
+
+
+def test_a_file_that_cannot_be_used_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its locks go with it."""
+    opened, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **named: opened.append(connect(*args, **named)) or opened[-1])
+    (tmp_path / "quota.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(QuotaFileError, match="it is damaged"):
+        QuotaDatabase(tmp_path / "quota.db")
+    with pytest.raises(sqlite3.ProgrammingError):
+        opened[0].execute("SELECT 1")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_this_user_may_not_change_may_hold_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_file: bytes, there: bool
+) -> None:
+    """One that is there is opened, a new one cannot be made."""
+
+    def refuses(_path: Path) -> None:
+        raise PermissionError("denied")
+
+    path = tmp_path / "quota.db"
+    if there:
+        path.write_bytes(new_file)
+    monkeypatch.setattr("core.quota.db.database.private_dir", refuses)
+    with nullcontext() if there else pytest.raises(QuotaFileError, match="this user may not write it"):
+        QuotaDatabase(path).close()
+    assert path.exists() is there
+
+
+def test_a_commit_waits_for_the_disk_as_often_as_a_rollback_journal_needs(tmp_path: Path) -> None:
+    """Synchronous is NORMAL: a loss of power may take the last commits, and damages nothing."""
+    with QuotaDatabase(tmp_path / "quota.db") as database:
+        assert database.execute("PRAGMA synchronous") == [(1,)]
 
 
 @pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.symlink_to(path.parent / "a" / "b")])

@@ -437,7 +437,6 @@ class Knee:
         elif not larger:
             self._go_to(lap.width / self._step(lap) - 0.5)
         else:
-            self._begin_lap(self.width)
             self._rest(now)
 
     def _judge_change(self, lap: _Lap, before: _Lap, now: float) -> None:
