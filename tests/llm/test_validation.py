@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
+import os
 import re
+import sys
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import TaskError
+from core.errors import LabeltuiError, TaskError
+from core.llm import validation
 from core.llm.validation import AnswerGuard
-from core.model import Outcome, Reply, Usage, Verdict
+from core.model import LabelMeaning, Outcome, Reply, Usage, Verdict
 
 WORDS = ("work", "personal", "work-related")
 
@@ -245,3 +251,159 @@ async def test_an_answer_that_guardrails_changes_is_told_with_what_is_allowed() 
     guard._guard = judged  # type: ignore[assignment]
     verdict = await guard.judge(reply("2"))
     assert verdict == Verdict(Outcome.INVALID, None, 'The answer "2" is not one of the allowed answers (1 or 0).')
+
+
+BINARY = (LabelMeaning("1", "work"), LabelMeaning("0", "personal"))
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "refusal", "verdict"),
+    [
+        ("Label: work", "stop", "", Verdict(Outcome.ANSWERED, "1")), ("1", "length", "", Verdict(Outcome.ANSWERED, "1")),
+        ('{"label": "0"}', "stop", "", Verdict(Outcome.ANSWERED, "0")), ("1", "stop", "I cannot", Verdict(Outcome.ANSWERED, "1")),
+        ("work", "stop", "I cannot", Verdict(Outcome.REFUSED, None, "The model did not answer: I cannot")),
+        ("", "stop", "no\n" + "x" * 300, Verdict(Outcome.REFUSED, None, f"The model did not answer: no {'x' * 196}…")),
+        ("Label: work", "length", "", Verdict(Outcome.INVALID, None, 'The answer "Label: work" is not one of the allowed answers (1 or 0).')),
+        ("Label: neither", "stop", "", Verdict(Outcome.INVALID, None, 'The answer "Label: neither" is not one of the allowed answers (1 or 0).')),
+        ("", "stop", "", Verdict(Outcome.EMPTY, None, "The answer is empty; allowed are 1 or 0.")),
+    ],
+)  # fmt: skip
+@pytest.mark.asyncio
+async def test_a_task_that_takes_other_forms_takes_them_whole_alone(
+    text: str, finish: str, refusal: str, verdict: Verdict
+) -> None:
+    """Labels in other dress count where the answer was not cut off; a label counts beside words of refusal, too."""
+    guard = AnswerGuard(("1", "0"), "^[01]$", schema=True, tolerant=BINARY)
+    assert await guard.judge(Reply(text, finish, Usage(), "", {}, refusal)) == verdict
+
+
+@pytest.mark.asyncio
+async def test_a_json_object_counts_where_it_was_asked_for(binary: AnswerGuard) -> None:
+    """Another guard takes it for an answer that is no label."""
+    asked = AnswerGuard(("1", "0"), "^[01]$", schema=True)
+    verdicts = [await guard.judge(reply('{"label": "1"}')) for guard in (asked, binary)]
+    assert [each.label for each in verdicts] == ["1", None]
+    assert (await asked.judge(reply("Label: 1"))).label is None
+
+
+@pytest.mark.parametrize(
+    ("count", "listed"),
+    [
+        (1, "label 0"), (2, "label 0 or label 1"), (3, "label 0, label 1 or label 2"),
+        (100, ", ".join(f"label {n}" for n in range(99)) + " or label 99"),
+        (101, "one of the 101 labels above, such as label 0"), (1_200, "one of the 1,200 labels above, such as label 0"),
+    ],
+)  # fmt: skip
+def test_a_complaint_lists_up_to_a_hundred_answers(count: int, listed: str) -> None:
+    """The question has them all; of more than these one is named."""
+    labels = tuple(f"label {n}" for n in range(count))
+    assert validation._complaint("x\ny" * 50, labels) == (
+        f'The answer "x {"yx " * 25}yx…" is not one of the allowed answers ({listed}).'
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "pattern", "words"),
+    [
+        ((), ".*", "has no labels"), (("1",), "[", "The pattern of the labels, '[', is no regular expression"),
+        (("1", " 0"), ".*", "can ever equal the label ' 0'"), (("0\n", "1"), "(?s).*", "label '0\\n'"), (("1", ""), ".*", "label ''"),
+        (("1", "10"), r"\d", "label '10': it must match '\\\\d'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_labels_is_said(labels: tuple[str, ...], pattern: str, words: str) -> None:
+    """With the label or the pattern at fault."""
+    with pytest.raises(TaskError) as caught:
+        AnswerGuard(labels, pattern)
+    assert words in str(caught.value)
+
+
+def test_without_guardrails_no_guard_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is said before a call is paid for; where it was imported already nobody looks for it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "guardrails", ModuleType("guardrails"))
+    AnswerGuard(("1",), "1")
+    monkeypatch.delitem(sys.modules, "guardrails")
+    with pytest.raises(LabeltuiError, match="guardrails-ai is not installed"):
+        AnswerGuard(("1",), "1")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: ModuleSpec("guardrails", None))
+    AnswerGuard(("1",), "1")
+
+
+@pytest.mark.asyncio
+async def test_overlapping_calls_share_one_import_and_a_failed_one_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Afterwards the guard is there for good, also for who does not wait."""
+    built: list[tuple[object, ...]] = []
+
+    async def judgment(answer: str) -> str:
+        return answer
+
+    def build(*given: object) -> object:
+        built.append(given)
+        if len(built) == 1:
+            raise ImportError("half installed")
+        return judgment
+
+    monkeypatch.setattr(validation, "_build_guard", build)
+    guard = AnswerGuard(("1", "0"), "^[01]$")
+    failures = await asyncio.gather(guard.load(), guard.load(), return_exceptions=True)
+    assert [type(each) for each in failures] == [ImportError, ImportError]
+    assert len(built) == 1
+    assert await asyncio.gather(guard.load(), guard.load()) == [judgment, judgment]
+    assert await guard.load() is guard.prepare() is judgment
+    assert built == [(("1", "0"), "^[01]$")] * 2
+
+
+def test_packages_that_are_not_needed_are_kept_away_for_the_import_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some cannot be imported, others are stood in for; what was imported before stays what it was."""
+    there = ModuleType("faker")
+    for name in ("rfc3987_syntax", "nltk", "langchain_core", "langchain_core.messages", "langchain_core.runnables"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "faker", there)
+    with validation._without_extras():
+        assert sys.modules["faker"] is there
+        for name in ("rfc3987_syntax", "nltk"):
+            with pytest.raises(ImportError):
+                importlib.import_module(name)
+        stand_in = importlib.import_module("langchain_core.runnables")
+        assert stand_in.__path__ == []
+        assert stand_in.Runnable.__name__ == "Runnable"
+        assert stand_in.Runnable(1, two=2) is not None
+        with pytest.raises(AttributeError):
+            stand_in.__wrapped__  # noqa: B018
+    assert sys.modules["faker"] is there
+    assert not {"rfc3987_syntax", "nltk", "langchain_core", "langchain_core.runnables"} & sys.modules.keys()
+
+
+@pytest.mark.asyncio
+async def test_a_guard_reports_home_in_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither traces nor metrics, whatever was set before; no span has a thread."""
+    validation._build_guard(("1",), "1")
+    guardrails = importlib.import_module("guardrails")
+    told: list[dict[str, object]] = []
+    configure = guardrails.AsyncGuard.configure
+    monkeypatch.setattr(
+        guardrails.AsyncGuard, "configure", lambda guard, **given: (told.append(given), configure(guard, **given))[1]
+    )
+    monkeypatch.setattr(guardrails.settings, "disable_tracing", False)
+    monkeypatch.setattr(guardrails.settings.rc, "enable_metrics", True)
+    telemetry = importlib.import_module("guardrails.utils.hub_telemetry_utils")
+    monkeypatch.setattr(telemetry, "BatchSpanProcessor", None)
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "false")
+    monkeypatch.delenv("LITELLM_LOCAL_MODEL_COST_MAP", raising=False)
+    judge = validation._build_guard(("1", "0"), "^[01]$")
+    assert told[-1] == {"allow_metrics_collection": False}
+    assert (guardrails.settings.disable_tracing, guardrails.settings.rc.enable_metrics) == (True, False)
+    assert (os.environ["OTEL_SDK_DISABLED"], os.environ["LITELLM_LOCAL_MODEL_COST_MAP"]) == ("true", "True")
+    assert type(telemetry.BatchSpanProcessor(None)).__name__ == "SpanProcessor"
+    assert [await judge("1"), (await judge("2")).fail_results[0].error_message] == [
+        "1",
+        'The answer "2" is not one of the allowed answers (1 or 0).',
+    ]
+
+
+def test_reasons_of_a_judgment_are_joined() -> None:
+    """Where it has any, and they say something."""
+    judged = SimpleNamespace(fail_results=[SimpleNamespace(error_message=each) for each in ("a", None, "", "b")])
+    assert [validation._reason(each) for each in (judged, SimpleNamespace(fail_results=None), "x")] == ["a b", "", ""]
