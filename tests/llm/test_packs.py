@@ -9,7 +9,7 @@ import pytest
 
 from core.llm import packs
 from core.llm.task import builtin_task, messages, task_from_json, task_from_toml, task_to_json, task_to_toml, versioned
-from core.model import PACK_AUTO, Reply, Usage
+from core.model import PACK_AUTO, LabelMeaning, Reply, Usage
 from core.simulator.conversation import unpacked
 
 TASK = builtin_task()
@@ -176,3 +176,133 @@ def test_characters_of_a_pack_are_foretold(size: int) -> None:
     asked = packs.pack_messages(TASK, texts)
     foretold = packs.pack_chars(TASK, 50 * size, size)
     assert 0 <= sum(len(each.content) for each in asked) - foretold <= 2 * size
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "refusal", "parts"),
+    [
+        ("1: 0", "stop", "I cannot", [(None, "the model declined to answer", False)] * 2),
+        (" \n", "stop", "", [(None, "the answer is empty", False)] * 2),
+        ("", "length", "", [(None, "reasoning used up the token budget", False)] * 2),
+        ("none of them", "stop", "", [(None, "the answer holds no number with a label", False)] * 2),
+        ("1: 0\n3: 1", "stop", "", [(None, "the answer speaks of number 3, of 2", False)] * 2),
+        ("0: 0\n1: 1", "stop", "", [(None, "the answer speaks of number 0, of 2", False)] * 2),
+        ("1: 0", "stop", "", [("0", "", False), (None, "number 2 has no answer", False)]),
+        ("1: 0", "length", "", [("0", "", True), (None, "number 2 has no answer, which was cut off", False)]),
+        ("1: 0\n2: 1\n1: 1\n1: 0", "stop", "", [(None, "number 1 is answered 3 times", False), ("1", "", False)]),
+        ("2: 1\n1: 0", "length", "", [("0", "", True), ("1", "", False)]),
+        ("1: 0\n2: 1\nand", "length", "", [("0", "", False), ("1", "", False)]),
+        ("```\n1: 0\n2: 1\n```\nor\n```\n1: 1\n```", "stop", "", [(None, "number 1 is answered 2 times", False), ("1", "", False)]),
+    ],
+)  # fmt: skip
+def test_an_email_without_an_answer_says_why(
+    text: str, finish: str, refusal: str, parts: list[tuple[str | None, str, bool]]
+) -> None:
+    """Each reason in words for the record; what follows the cut may be the beginning of another label."""
+    found = packs.read_answer(_reply(text, finish, refusal), 2)
+    assert [(part.text, part.reason, part.cut) for part in found] == parts
+
+
+@pytest.mark.parametrize(
+    ("answer", "pairs"),
+    [
+        ('{"1": "a", "2": 2, "3": 1.5, "4": true, "5": null}', [(1, "a"), (2, "2"), (3, "1.5"), (4, ""), (5, "")]),
+        ('{"labels": {"1": "a"}}', [(1, "a")]), ('{"x": {"labels": {"1": "a"}}}', [(1, "a")]), ('{"1": "a", "why": "x"}', []),
+        ('{"12345": "a"}', []), ('{"1234": "a"}', [(1234, "a")]), ("{}", []), ('{"a": [1, 2]}', []), ('{"1": {"2": "a"}}', [(1, "")]),
+        ('{"a": {"1": "x"}, "b": 2}', []), ("{", None), ("[" * 100_000, None),
+    ],
+)  # fmt: skip
+def test_pairs_of_a_json_object_are_numbers_with_labels(answer: str, pairs: list[tuple[int, str]] | None) -> None:
+    """Also as the only value of another object; what names anything else among them is none."""
+    assert packs._json_pairs(answer) == pairs
+
+
+@pytest.mark.parametrize(
+    ("answer", "pairs", "cut"),
+    [
+        ('{"1": "a", "2": "b\\"c", "3": -1.5, "4', [(1, "a"), (2, 'b"c'), (3, "-1.5")], False), ('{"1": 10', [(1, "10")], True),
+        ('{"1": 10,', [(1, "10")], False), ('{"1": 10}}', [(1, "10")], False), ('{"1": "a"', [(1, "a")], False), ('{"1": "a', [], False),
+        ('{"1": "\\q", ', [(1, "\\q")], False), ('{"12345": "a", ', [], False),
+    ],
+)  # fmt: skip
+def test_whole_pairs_of_broken_json_are_read(answer: str, pairs: list[tuple[int, str]], cut: bool) -> None:
+    """A text that was closed is whole; a number is once something follows it."""
+    assert packs._pairs(answer, cut_off=True) == (pairs, cut)
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [
+        ("1: a", (1, "a")), ("- **1**: a", None), ("* 2) a b ", (2, "a b")), ("[3] = a", (3, "a")), ("email 4 -> a", (4, "a")), ("No. 5 → a", (5, "a")),
+        ('"6": a', (6, "a")), ("12345: a", None), ("1 a", None), ("7： a", (7, "a")), ("(8). a", (8, "a")), ("Text 9 – a", (9, "a")), ("1:", (1, "")),
+    ],
+)  # fmt: skip
+def test_a_line_is_a_number_and_a_label(line: str, pair: tuple[int, str] | None) -> None:
+    """In the forms in which models write lists."""
+    assert packs._pairs(line, cut_off=False) == ([pair] if pair else [], False)
+    assert packs._pairs(line, cut_off=True) == ([pair] if pair else [], pair is not None)
+
+
+def test_sizes_are_those_that_the_guide_states() -> None:
+    """Ten texts at first where the control sample decides; 64 tokens more for each further text."""
+    assert [packs.first_size(pack) for pack in (PACK_AUTO, 1, 7)] == [10, 1, 7]
+    assert (packs.MOST_CHARS, packs.ALONE_SHARE, packs.LEAST_CHARS) == (20_000, 0.5, 2_000)
+    assert (packs.MOST_IN_SCHEMA, packs.FIRST_OF_AUTO, packs.COMPLETION_PER_TEXT) == (600, 10, 64)
+    assert [packs.completion_tokens(TASK.model, size) for size in (1, 2, 10)] == [256, 320, 832]
+    assert [packs.texts_per_pack(10, mean) for mean in (0.0, 0.5, 2_000.0, 4_000.0, 20_000.0, 90_000.0)] == [
+        10,
+        10,
+        10,
+        5,
+        1,
+        1,
+    ]
+    assert packs.texts_per_pack(30_000, 0.0) == 20_000.0 == packs.texts_per_pack(30_000, 1.0)  # fmt: skip
+
+
+@pytest.mark.parametrize(("labels", "size", "sent"), [(2, 300, True), (2, 301, False), (60, 10, True), (61, 10, False)])
+def test_a_schema_is_sent_up_to_600_labels_times_emails(labels: int, size: int, sent: bool) -> None:
+    """A longer one costs more than it saves."""
+    task = replace(TASK, labels=tuple(LabelMeaning(f"l{n}", "") for n in range(labels)))
+    schema = packs.pack_schema(task, size)
+    assert (schema is not None) is sent
+    settings, form = packs.pack_request(replace(task, model=replace(task.model, schema=True, stop=("x",))), size)
+    assert (settings.schema, form, settings.stop) == (sent, schema, ())
+    unasked, none = packs.pack_request(replace(task, model=replace(task.model, schema=False)), size)
+    assert (unasked.schema, none) == (False, None)
+    if schema:
+        held = schema["json_schema"]["schema"]
+        assert (len(held["required"]), held["required"][-1], held["additionalProperties"]) == (size, str(size), False)
+        assert (schema["json_schema"]["strict"], held["properties"]["1"]["type"]) == (True, "string")
+
+
+def test_the_code_of_a_pack_and_its_order_stay_what_they_were() -> None:
+    """Whoever asks again about the same texts sends the same bytes: written down once, as stored answers refer to them."""
+    assert [packs.code_of(texts) for texts in (["one", "two"], ["onet", "wo"], ["\ud800"], [])] == [
+        "b821ac", "66b830", "ae886a", "cae669",
+    ]  # fmt: skip
+    assert packs.shuffled("abcdef", [6, 5, 4, 3, 2, 1], 7) == ["e", "a", "b", "f", "d", "c"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size", "most", "packed"),
+    [
+        ([50, 50, 1], 3, 100, [[0, 1], [2]]), ([50, 51, 50], 3, 100, [[0, 2], [1]]), ([500, 1], 2, 100, [[0], [1]]),
+        ([1, 1, 1], 1, 100, [[0], [1], [2]]), ([], 2, 100, []),
+    ],
+)  # fmt: skip
+def test_a_pack_is_full_at_its_last_character(
+    lengths: list[int], size: int, most: int, packed: list[list[int]]
+) -> None:
+    """A text too long for any pack has one of its own."""
+    assert packs.in_packs(list(enumerate(lengths)), size, most) == packed
+
+
+def test_the_question_about_a_pack_is_as_it_was_written_down() -> None:
+    """Its head counts the texts; numbers begin with 1; the item's own name marks the fences."""
+    task = replace(TASK, item="user story")
+    code = packs.code_of(["a", "b"])
+    assert packs.pack_messages(task, ["a", "b"])[1].content == (
+        f"Code: {code}. Number: 2.\n<user-story 1 {code}>\na\n</user-story 1 {code}>\n<user-story 2 {code}>\nb\n</user-story 2 {code}>"
+    )
+    assert len(code) == 6
