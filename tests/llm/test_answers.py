@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from math import exp
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.llm.answers import TolerantLabels, exact_answer, schema_of, without_reasoning
-from core.model import LabelMeaning
+from core.llm import answers
+from core.llm.answers import TolerantLabels, exact_answer, judge_of, label_probability, schema_of, without_reasoning
+from core.model import LabelMeaning, ModelSettings, Task
 
 BINARY = (LabelMeaning("1", "work"), LabelMeaning("0", "personal"))
 WORDS = (
@@ -130,3 +132,85 @@ def test_whatever_is_said_the_label_is_one_of_the_task_or_none(text: str) -> Non
 def test_as_much_dress_is_taken_off_as_models_put_on(text: str, label: str | None) -> None:
     """Four layers, and up to four parts that all name one label."""
     assert TolerantLabels(BINARY).find(text) == label
+
+
+def _tokens(*parts: str) -> tuple[tuple[bytes, float], ...]:
+    """Tokens with the logarithms -1, -2, -4 … of their probabilities, so that a sum names its parts."""
+    return tuple((part.encode(), -float(2**at)) for at, part in enumerate(parts))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "label", "number", "powers"),
+    [
+        (("1",), "1", 0, [0]), (("Label: ", "1"), "1", 0, [1]), (("a", "10"), "1", 0, None), (("1", " or ", "1"), "1", 0, [2]), (("wo", "rk"), "1", 0, [0, 1]),
+        (("The ", "WORK", "."), "1", 0, [1]), (("x", "work"), "1", 0, None), (("1", ": ", "0", "\n", "2", ": ", "0"), "0", 1, [2]),
+        (("1", ": ", "0", "\n", "2", ": ", "0"), "0", 2, [6]), (("12", ": ", "0"), "0", 2, None), (("2", ") ", "personal"), "0", 2, [2]),
+        (("2", "：", "0"), "0", 2, [2]), (("2", "->", " ", '"', "0", '"'), "0", 2, [4]), (("a1", "b"), "1", 0, None), ((" 1 ",), "1", 0, [0]), (("2", " ", "0"), "0", 2, None),
+    ],
+)  # fmt: skip
+def test_the_probability_of_a_label_is_that_of_its_tokens(
+    tokens: tuple[str, ...], label: str, number: int, powers: list[int] | None
+) -> None:
+    """Where its value or its name stands last, of a pack behind the text's number; and of these tokens alone."""
+    task = Task("t", BINARY, "r")
+    found = label_probability(task, _tokens(*tokens), label, number=number)
+    assert found == (None if powers is None else pytest.approx(exp(-sum(2**power for power in powers))))
+
+
+def test_without_label_or_probabilities_there_is_none() -> None:
+    """Nothing is made up for it."""
+    task = Task("t", BINARY, "r")
+    assert label_probability(task, _tokens("1"), None) is None
+    assert label_probability(task, (), "1") is None
+
+
+@pytest.mark.parametrize(
+    ("judge", "schema", "text", "label"),
+    [
+        ("exact", False, "1", "1"), ("exact", False, "Label: 1", None), ("exact", True, '{"label": "1"}', "1"), ("exact", False, '{"label": "1"}', None),
+        ("tolerant", False, "Label: work", "1"), ("tolerant", False, "1", "1"), ("tolerant", False, "2", None), ("exact", False, "<think>0</think>1", "1"),
+    ],
+)  # fmt: skip
+def test_the_rule_of_a_task_judges_a_raw_answer(judge: str, schema: bool, text: str, label: str | None) -> None:
+    """As the worker would have, without guardrails."""
+    task = Task("t", BINARY, "r", judge=judge, model=ModelSettings(schema=schema))
+    assert judge_of(task)(text) == label
+
+
+@pytest.mark.parametrize(
+    ("held", "values"),
+    [
+        (True, []), (None, []), ("a", ["a"]), (1.5, ["1.5"]), ([1, "a", True, 5], ["1", "a"]), ([[1], {"a": 1}], ["", ""]), ({"a": 1}, ["1"]), ({"a": 1, "b": 2}, []),
+        ({"label": 1, "b": 2}, ["1"]), ({"LABEL": 1, "answer": [2]}, ["1", "2"]), ({"a": {"label": 1}}, ["1"]), ({"a": {"b": 1}}, []), ({"labels": 1, "b": 2}, []),
+        ([], []), ({}, []),
+    ],
+)  # fmt: skip
+def test_the_values_that_json_names_as_labels(held: object, values: list[str]) -> None:
+    """Of keys such as label, else of the only one of the outer object; three items of a list."""
+    assert list(answers._values(held)) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ('["1", "1"]', "1"), ('["1", "0"]', None), ('["1", "x"]', None), ("[]", None), ('{"a": 1, "b": 2}', None), ("Label: 1\nAnswer: 1", "1"), ("Label: 1\nAnswer: 2", None),
+        ("a\nLabel: 1", "1"), ("```\n1\n```", "1"), ("```\n1\n``` it is", None), ("```\n1\n```\n```\n1\n```", None), ("1 / 1 / 1 / 1 / 1", None), ("1 / work", "1"), ("1 / ", None),
+        ('{"a": "1', None), ("<label>work</label>", "1"), ("\\boxed{work}", "1"), ("x<label>1</label>", None), ("The answer is: my work", None), ("(work) / 1, work", "1"),
+    ],
+)  # fmt: skip
+def test_what_names_one_label_throughout_means_it(text: str, label: str | None) -> None:
+    """In lists, lines, fences and parts; one that names something else beside it does not."""
+    assert TolerantLabels(BINARY).find(text) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ('{"label": "a"}', "a"), ('{"label": "a"', '{"label": "a"'), ('{"label": null}', '{"label": null}'), ('"a"}', '"a"}'), ('[{"label": "a"}]', '[{"label": "a"}]'),
+        ('{"label": "a", "label": "b"}', '{"label": "a", "label": "b"}'), ('{"LABEL": "a"}', '{"LABEL": "a"}'), ('{"label": " a "}', " a "), ("{}", "{}"),
+    ],
+)  # fmt: skip
+def test_an_exact_answer_in_json_is_the_very_object(text: str, held: str) -> None:
+    """Any other JSON is an answer as it stands."""
+    assert exact_answer(f" {text}\n", schema=True) == held
+    assert exact_answer(f" {text}\n", schema=False) == text

@@ -293,7 +293,7 @@ def test_what_was_known_is_said_where_it_matters(
     told: list[str] = []
     dialect = Dialect(plain=True, noted=told.append, known=known)
     dialect.say_known(settings, "h")
-    dialect.say_known(settings, "h")
+    dialect.say_known(settings, "other")
     assert told == noted
 
 

@@ -148,13 +148,13 @@ def test_the_sentence_holds_host_status_code_and_words(given: dict[str, Any], sa
         ({"errors": []}, Refusal()), ({"error": "m", "error_code": 5}, Refusal("m", "5")), ({"error": 7}, Refusal()), ([[]], Refusal()), ([], Refusal()),
         ("  <b>a</b>  b", Refusal("a b")), ("a <b>", Refusal("a <b>")), ({"error": {"msg": "m", "title": "t"}}, Refusal("m")),
         ({"error": {"message": {"detail": "d", "x": 1}}}, Refusal("d")), ({"error": {"message": [{"msg": "a"}, {"msg": "b", "loc": ("x", 1)}]}}, Refusal("a; x.1: b")),
-        ({"error": {"message": [{"msg": "a", "loc": "x"}]}}, Refusal("a")), ({"error": {"message": [], "detail": "d"}}, Refusal("d")),
+        ({"error": {"message": [{"msg": "a", "loc": "x"}]}}, Refusal("a")), ({"error": {"message": [{"a": 1}]}}, Refusal("[{'a': 1}]")), ({"error": {"message": [], "detail": "d"}}, Refusal("d")),
         ({"error": {"message": "m", "innererror": "x"}}, Refusal("m")), ({"error": {"message": "m", "code": "c", "innererror": {"code": "i"}}}, Refusal("m", "c")),
         ({"message": "m", "retryAfter": "7", "error": {"message": "e", "retry_after_ms": 8}}, Refusal("e", headers={"retry-after": "7", "retry-after-ms": "8"})),
         ({"message": "m", "retry_after": [7]}, Refusal("m")), ({"message": "m", "retry_after": "9" * 101}, Refusal("m", headers={"retry-after": "9" * 100})),
         ({"message": "m", "metadata": {"headers": {"A": 1}}, "retry_after": 2}, Refusal("m", headers={"a": "1", "retry-after": "2"})),
     ],
-    ids=range(21),
+    ids=range(22),
 )  # fmt: skip
 def test_each_form_of_a_refusal_is_read(body: object, read: Refusal) -> None:
     """The most usual names first; of lists the first entry."""

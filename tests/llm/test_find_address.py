@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from labeltui.api import Run
 
 from core.engine import Engine
+from core.errors import (
+    CallError,
+    CallTimeoutError,
+    ConnectionFailedError,
+    KeyRefusedError,
+    ModelGoneError,
+    OrganizationRestrictedError,
+    RateLimitedError,
+    ServerFailedError,
+    TooLargeError,
+)
+from core.llm import key_check
 from core.llm.key_check import check_key, find_address
 from core.model import ChatMessage, ModelSettings
 from core.server_address import normalize_base_url
@@ -219,3 +233,114 @@ def test_a_versioned_path_is_replaced_by_the_usual_places() -> None:
         "/v1/proxy/openai/v2", "/v1/proxy/openai/v2/v1", "/v1/proxy/v1", "/v1/proxy", "/v1/proxy/openai/v1",
         "/v1/proxy/api/v1", "/v1/proxy/v1beta/openai",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "words"),
+    [
+        (200, b'{"choices": []}', ""), (200, b'{"choices": [], "error": {"message": "m"}}', ""), (299, b'{"error": {"message": "m"}}', "it said: m"),
+        (200, b'{"error": {"code": 5}}', ""), (200, b'{"other": 1}', None), (200, b"[]", None), (200, b"  data: x", ""), (200, b"<html>", None),
+        (200, b"[" * 9_000, None), (300, b"{}", "it said 300"), (404, b"page", None), (404, b'{"error": {"message": "no such model"}}', "it said 404: no such model"),
+        (404, b'{"error": {"message": "m", "code": "model_not_found"}}', "it said 404: m"), (404, b'{"error": {"message": "no remodeling"}}', None),
+        (503, b'{"error": {"message": "busy sk-of-this-server-0123456789"}}', "it said 503: busy (the key)"), (500, b"<html>", "it said 500"),
+        (400, b'{"error": {"message": "' + b"x" * 201 + b'"}}', f"it said 400: {'x' * 200}"), (400, b'{"detail": "d"}', "it said 400: d"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_told_by_status_and_body(status: int, content: bytes, words: str | None) -> None:
+    """None for no such page, nothing for a completion, else its own words."""
+    assert key_check._answer_of(httpx.Response(status, content=content), SECRET) == words
+
+
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        ("https://h.example", ["https://h.example=/openai/v1", "https://h.example/v1=/v1", "https://h.example/chat/completions=", "https://h.example/api/v1=/api/v1",
+                               "https://h.example/v1beta/openai=/v1beta/openai", "https://h.example/api/openai/v1=/api/openai/v1"]),
+        ("http://h.example/v1?a=b", ["http://h.example/v1?a=b=/v1", "http://h.example/v1/v1/chat/completions?a=b=/v1/v1", "http://h.example/chat/completions?a=b=",
+                                    "http://h.example/openai/v1/chat/completions?a=b=/openai/v1", "http://h.example/api/v1/chat/completions?a=b=/api/v1",
+                                    "http://h.example/v1beta/openai/chat/completions?a=b=/v1beta/openai", "http://h.example/api/openai/v1/chat/completions?a=b=/api/openai/v1"]),
+    ],
+)  # fmt: skip
+def test_places_are_tried_from_the_one_that_was_given(given: str, places: list[str]) -> None:
+    """Each once; what is kept leads back to the page that answered."""
+    asked = normalize_base_url(given)
+    found = list(key_check._places(given, asked))
+    paths = [each.chat_url.partition(".example")[2].partition("/chat")[0] for _, each in found]
+    assert [f"{kept}={path}" for (kept, _), path in zip(found, paths, strict=True)] == places
+
+
+@pytest.mark.parametrize(
+    ("error", "word", "named"),
+    [
+        (KeyRefusedError("no"), "invalid", "invalid, unauthorized: no"), (OrganizationRestrictedError("no"), "restricted", "restricted: no"),
+        (RateLimitedError("no"), "no quota", "no quota, rate limited: no"), (ConnectionFailedError("no"), "unreachable", "unreachable: no"),
+        (CallTimeoutError("no"), "unreachable", "unreachable: no"), (ModelGoneError("no"), "valid, but without this model", "valid, but without this model, model gone: no"),
+        (ServerFailedError("x\n" + "y" * 300), "server error", f"server error: x {'y' * 197}…"), (TooLargeError("no"), "too large", "too large: no"),
+    ],
+)  # fmt: skip
+def test_what_came_of_a_key_is_one_word_and_a_sentence(
+    error: CallError, word: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word of each failure, and its name where that says more."""
+    closed: list[bool] = []
+
+    async def ask(*_: object) -> None:
+        raise error
+
+    async def aclose(_: object) -> None:
+        closed.append(True)
+
+    monkeypatch.setattr("core.llm.client.ChatClient.ask", ask)
+    monkeypatch.setattr("core.llm.client.ChatClient.aclose", aclose)
+    found = check_key(SECRET, "m", "http://h.example/v1")
+    assert (found.works, found.word, found.sentence, closed) == (False, word, named, [True])
+
+
+def test_a_key_that_no_header_carries_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked with it; one that works says how long an answer took."""
+    found = check_key("a b", "m", None)
+    assert (found.works, found.word, found.sentence[:22]) == (False, "not usable", "The key holds a space,")
+    moments = iter((10.0, 11.5))
+
+    async def ask(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr("core.llm.client.ChatClient.ask", ask)
+    monkeypatch.setattr(key_check, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    assert check_key(SECRET, "m", None).sentence == "answers, in 1.50 s"
+
+
+def test_the_sentence_names_where_a_server_answers_instead() -> None:
+    """And where it points, first of all that it said; the question is tiny, and the key is in both headers."""
+    asked: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if request.url.path == "/v1/chat/completions":
+            return httpx.Response(200, json={"choices": []})
+        return httpx.Response(404)
+
+    found = find_address("http://h.example", SECRET, "m", transport=httpx.MockTransport(handle))
+    assert found.sentence == (
+        "h.example answers at http://h.example/v1/chat/completions, not at http://h.example/openai/v1/chat/completions"
+    )
+    assert json.loads(asked[0].content) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "1"}],
+        "max_tokens": 1,
+    }
+    assert (asked[0].headers["authorization"], asked[0].headers["api-key"]) == (f"Bearer {SECRET}", SECRET)
+    silent = find_address("http://h.example", "", "m", transport=httpx.MockTransport(lambda _: httpx.Response(404)))
+    assert "It points to" not in silent.sentence
+    assert silent.sentence.startswith(
+        "h.example has no such page at any of: http://h.example/openai/v1/chat/completions, "
+    )
+
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise OSError("x" * 300)
+
+    lost = find_address("http://h.example", "", "m", transport=httpx.MockTransport(broken))
+    assert lost.sentence == (
+        f"h.example cannot be reached now (OSError {'x' * 191}…): calls will go to http://h.example/openai/v1/chat/completions"
+    )
+    assert (lost.url, lost.answered) == ("http://h.example/openai/v1/chat/completions", False)  # fmt: skip
