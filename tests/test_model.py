@@ -7,8 +7,27 @@ import pkgutil
 import signal
 from dataclasses import MISSING, fields, is_dataclass, replace
 
+import pytest
+
 import core.model
-from core.model import Dimension, exits
+from core.model import (
+    LANES,
+    LARGEST_PACK,
+    MOST_BATCHES,
+    MOST_EVER,
+    MOST_IN_A_COMMAND,
+    MOST_LINES,
+    PACK_AUTO,
+    BatchLimits,
+    Budget,
+    CommandRecord,
+    Dimension,
+    LaneChoice,
+    LaneSpent,
+    Usage,
+    exits,
+    orders_among,
+)
 from tests.tui.fakes import NOW, running
 
 USUAL = {
@@ -60,3 +79,71 @@ def test_the_age_of_a_heartbeat_is_that_at_the_moment_of_reading() -> None:
         for at in (None, 0.0, NOW - 2.5, NOW + 3)
     ]
     assert ages == [None, NOW, 2.5, 0.0]
+
+
+def test_bounds_that_the_guide_states() -> None:
+    """What one command can name, what a batch holds, how many calls and batches a person can choose, and packs."""
+    assert (MOST_IN_A_COMMAND, MOST_LINES, MOST_BATCHES, MOST_EVER) == (50_000, 50_000, 200, 256)
+    assert (LARGEST_PACK, PACK_AUTO, LANES) == (20, 0, ("live", "flex", "batch", "auto"))
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (Budget(), "no cap"), (Budget(tokens=1_000_000), "1,000,000 tokens"), (Budget(money=2.5), "$2.50"), (Budget(hours=1.5), "1.5 hours of work"),
+        (Budget(0, 0.0, 0.0), "0 tokens, $0.00, 0 hours of work"), (Budget(5, 1_000.0, 24.0), "5 tokens, $1,000.00, 24 hours of work"),
+    ],
+)  # fmt: skip
+def test_a_budget_in_words_names_each_cap(budget: Budget, words: str) -> None:
+    """A cap of nothing is one, too."""
+    assert budget.words == words
+
+
+@pytest.mark.parametrize(
+    ("chosen", "limits"),
+    [({}, (1_000, 8)), ({"size": 5}, (5, 8)), ({"most_open": 3}, (1_000, 3)), ({"size": 7, "most_open": 2}, (7, 2))],
+)
+def test_limits_of_batches_are_the_chosen_ones_or_the_usual(chosen: dict[str, int], limits: tuple[int, int]) -> None:
+    """Those asked live first are no choice."""
+    assert LaneChoice("batch", None, **chosen).limits(BatchLimits()) == BatchLimits(*limits, trial=100)
+
+
+def test_sums_of_a_run_are_those_of_their_parts() -> None:
+    """What is settled, what was called, how many tokens."""
+    snapshot = replace(
+        running(4, 2).snapshot(NOW), labeled=1, failed=20, skipped=300, attempts=50, packed=7, prompt_tokens=9,
+        completion_tokens=4,
+    )  # fmt: skip
+    assert (snapshot.settled, snapshot.calls, snapshot.tokens) == (321, 43, 13)
+    assert LaneSpent("live", {"answered": 3, "timeout": 4}, 0, 0).calls == 7
+    assert [Usage(10, 4, 3).counted, Usage(3, 4, 10).counted, Usage(3).counted] == [11, 4, 3]
+
+
+@pytest.mark.parametrize(("state", "waits"), [("packed", 1), ("sent", 1), ("gathering", 1), ("done", 0), ("void", 0)])
+def test_emails_wait_for_a_batch_until_it_is_gathered(state: str, waits: int) -> None:
+    """Neither for one that is done nor for one that will never be."""
+    parcel = core.model.Parcel(
+        1, "n", state, "k", "o", "m", "t", "24h", 0.0, None, None, None, "", 0, 0, 0, 0.0, None, None, None, None, None, ""
+    )  # fmt: skip
+    assert parcel.is_open is bool(waits)
+
+
+def test_words_that_stand_for_a_value() -> None:
+    """A command was refused by the beginning of its result; an email is named by what it has; notes are no orders."""
+    results = ("not possible: no", "done", "it is not possible: no", "")
+    assert [CommandRecord("1", "k", "", 0.0, None, result).refused for result in results] == [True, False, False, False]
+    row = core.model.EmailRow(1, 1, "s", "", "", "", core.model.EmailState.PENDING, None, None, 0, None)
+    names = [
+        replace(row, subject=subject, opening=opening).named for subject, opening in (("a", "b"), ("", "b"), ("", ""))
+    ]
+    assert names == ["a", "b", "(no subject)"]
+    assert orders_among("ignore cut role hidden charset") == ("ignore", "role")
+
+
+def test_values_are_found_by_their_names_and_nothing_else_is() -> None:
+    """Each name that is offered exists; a name of a module behind it is none of its own."""
+    for name in core.model.__all__:
+        assert getattr(core.model, name) is not None
+    for name in ("StrEnum", "NoSuch"):
+        with pytest.raises(AttributeError, match=f"module 'core.model' has no attribute '{name}'"):
+            core.model.__getattr__(name)

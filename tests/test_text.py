@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text import counted, inert, one_line, plural_of, with_article, without_halves
+from core.text import counted, guarded, guarded_lines, inert, one_line, plural_of, with_article, without_halves
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,35 @@ def test_a_long_text_on_one_line_is_cut_before_its_spaces_are_joined() -> None:
     assert one_line(f"{' ' * 15}abcde", limit=5) == "abcde"
     assert one_line(f"{' ' * 19}abcde", limit=5) == "a"
     assert [one_line(text, limit=3) for text in ("abc", "abcd", "é b", "é bc")] == ["abc", "ab…", "é b", "é …"]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("abc", 3, "abc"), ("abcd", 3, "ab…"), ("abc", 1, "…"), ("abc", 0, "…"), ("", 0, ""), ("a\r\nb\rc", None, "a\nb\u240dc"), ("\x07\x07", 1, "…"), ("a\r\nbc", 4, "a\nbc"),
+        ("é", 1, "é"), ("\u061c\u200e\u202a\u2066\u2069\u00ad\ufeff\u2064", None, "·" * 8), ("\U000e0001\U000e0100", None, "·"), ("\x80\x9f\xa0", None, "··\xa0"),
+    ],
+)  # fmt: skip
+def test_a_limit_counts_the_ellipsis(text: str, limit: int | None, shown: str) -> None:
+    """A line break of Windows is one; what is cut is as harmless as what is not."""
+    assert inert(text, limit=limit) == shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("", ""), ("a", "a"), ("=1+1", "'=1+1"), ("+a", "'+a"), ("-a", "'-a"), ("@a", "'@a"), ("\ta", "'\ta"), ("\ra", "'\ra"), ("\na", "'\na"), ("\uff1da", "'\uff1da"),
+        ("-1", "-1"), ("+1.5", "+1.5"), ("-1.", "'-1."), ("-1a", "'-1a"), ("'=1", "''=1"), ("'a", "'a"), ("''", "''"), ("\u200b=1", "'\u200b=1"), ("\x00-a", "'\x00-a"),
+        ("a;=1", "a;'=1"), ("a;b", "a;b"), ("=a;-b;@c", "'=a;'-b;'@c"), ("a;'=1", "a;''=1"), (" =1", " =1"), ("\u2060\u2064=1", "'\u2060\u2064=1"), ("\u200f+1", "'\u200f+1"),
+        ("\u2010=1", "\u2010=1"), ("\u2065=1", "\u2065=1"), ("1;-1", "1;'-1"), ("\u00ad=1", "'\u00ad=1"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(cell: str, written: str) -> None:
+    """In front and behind a semicolon, also behind invisible characters; taking one away gives the value back."""
+    assert guarded(cell) == written
+
+
+def test_of_prose_the_lines_that_call_something_are_guarded() -> None:
+    """Lists and rules of dashes stay as they are."""
+    assert guarded_lines("- a\n---\n=f(x)\n+a|b\n-(c)\na =f(x)\n=1") == ("- a\n---\n'=f(x)\n'+a|b\n'-(c)\na =f(x)\n=1")

@@ -55,7 +55,7 @@ def read_setup(path: Path) -> NotifySetup:
         raise UsageError(f"{path} cannot be read ({error.strerror}): check its owner and permissions.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The parser's message can quote the file, and with it an address: only its place is passed on.
-        place = re.search(r"\(at (line \d+)", str(error))
+        place = re.search(r"\(at (line \d+|end of document)", str(error))
         where = place[1] if place else "its encoding"
         raise UsageError(f"{path} is not valid TOML ({where}): mend it there.") from None
     urls = said.get("urls", [])

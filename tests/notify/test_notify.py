@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 import types
@@ -288,3 +289,93 @@ def test_the_command_says_what_is_set_up_and_tries_it(
     write_setup(home / "notify.toml", f'urls = ["json://{SECRET}@refuses"]\n')
     assert main(["notify", "--test"]) == 1
     assert SECRET not in said + capsys.readouterr().out
+
+
+SETTLED = {"labeled": 3_000, "failed": 1_200, "skipped": 0, "total": 5_000}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "title", "text"),
+    [
+        (BUSY, shot(RunState.DONE, **{**SETTLED, "failed": 0}), "enron is done", "3,000 labeled, none failed."),
+        (BUSY, shot(RunState.DONE, **SETTLED), "enron is done, 1,200 failed", "3,000 labeled, 1,200 failed."),
+        (BUSY, shot(RunState.PAUSED, "why", **SETTLED), "enron paused itself", "why. 4,200 of 5,000 emails are settled."),
+        (BUSY, shot(RunState.STOPPED, "why", **SETTLED), "enron stopped", "why. 4,200 of 5,000 emails are settled."),
+        (BUSY, shot(RunState.STALE, "why"), "enron hangs", "why. `labeltui stop enron --force` ends the worker."),
+        (BUSY, shot(RunState.WAITING, "why", wait=NO_KEY, **SETTLED), "enron needs a key", "why. 4,200 of 5,000 emails are settled."),
+        (shot(RunState.PAUSED), shot(RunState.STOPPED, ""), "", ""), (BUSY, shot(RunState.PAUSED, ""), "", ""), (BUSY, shot(RunState.RUNNING, wait=NO_KEY), "", ""),
+        (BUSY, shot(RunState.WAITING, wait=None), "", ""), (shot(RunState.STALE, "a"), shot(RunState.STALE, "b"), "", ""),
+        (shot(RunState.STOPPED), shot(RunState.WAITING, "why", wait=NO_KEY, **SETTLED), "enron needs a key", "why. 4,200 of 5,000 emails are settled."),
+        (shot(RunState.DONE), shot(RunState.PAUSED, "why", wanted="stop", **SETTLED), "enron paused itself", "why. 4,200 of 5,000 emails are settled."),
+        (BUSY, shot(RunState.STOPPED, "x" * 300, **SETTLED), "enron stopped", f"{'x' * 239}…. 4,200 of 5,000 emails are settled."),
+        (BUSY, replace(shot(RunState.STALE, "why"), run=replace(BUSY.run, name="n" * 50)), f"{'n' * 39}… hangs", f"why. `labeltui stop {'n' * 39}… --force` ends the worker."),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_each_occasion(before: Snapshot, after: Snapshot, title: str, text: str) -> None:
+    """The news in the title, the reason and how far the run is in the text."""
+    occasion = noticed(before, after)
+    assert (occasion or Occasion("", "")) == Occasion(title, text)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "sentence"),
+    [
+        (Delivery(0), "0 services took it"), (Delivery(1), "1 service took it"), (Delivery(2), "2 services took it"),
+        (Delivery(1, ("a", "b")), "1 service took it; not a, b"),
+    ],
+)  # fmt: skip
+def test_a_delivery_is_told_by_numbers_and_kinds(delivery: Delivery, sentence: str) -> None:
+    """Of what failed only the kind."""
+    assert delivery.sentence == sentence
+
+
+def test_each_service_is_counted_and_none_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library writes addresses into its log."""
+    monkeypatch.setitem(sys.modules, "apprise", FakeApprise())
+    logging.getLogger("apprise").setLevel(logging.INFO)
+    kinds = ("raises", "refuses", "unknown", "fine", "fine", "fine")
+    delivery = deliver([f"k{at}://{host}" for at, host in enumerate(kinds)], NEWS)
+    assert delivery == Delivery(
+        3, ("k0 (OSError)", "k1 (it did not take it)", "k2 (not an address that apprise supports)")
+    )
+    assert not logging.getLogger("apprise").isEnabledFor(logging.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("ntfy://a", "ntfy"), (" NTFYS ://a", "ntfys"), ("a+b-1://x", "a+b-1"), ("1a://x", "unknown"), ("ntfy", "unknown"), ("://x", "unknown"),
+        ("a" * 16 + "://x", "a" * 16), ("a" * 17 + "://x", "unknown"), ("to ken://x", "unknown"),
+    ],
+)  # fmt: skip
+def test_of_an_address_its_kind_is_shown(url: str, kind: str) -> None:
+    """And only where it looks like one."""
+    assert NotifySetup(urls=(url,)).services == (kind,)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "read"),
+    [
+        ("", 0o644, NotifySetup()), ("bell = false\n", 0o644, NotifySetup(bell=False)), ("desktop = true", 0o600, NotifySetup()), ('desktop = "9"', 0o600, NotifySetup(desktop="9")),
+        ("desktop = 777", 0o600, NotifySetup(desktop="777")), ("desktop = false", 0o600, NotifySetup(desktop="off")), ("urls = []", 0o644, NotifySetup()),
+        ('urls = [" a://b ", "  "]', 0o600, NotifySetup(urls=("a://b",))), ('urls = ["a://b"]', 0o640, "Others can read"), ('urls = ["a://b"]', 0o604, "Others can read"),
+        ('urls = ["a://b"]', 0o610, "chmod 600"), ("bell = 1", 0o600, "must be true or false"), ('desktop = "10"', 0o600, "must be one of auto, 9, 777, off"),
+        ("urls = [1]", 0o600, "must be a list of addresses"), ('urls = "a://b"', 0o600, "must be a list of addresses"), ("a = 1\nb = \nc = 1", 0o600, "is not valid TOML (line 2)"),
+        ("urls = [", 0o600, "is not valid TOML (end of document)"),
+        ("a = '\udcff'", 0o600, "is not valid TOML (its encoding)"),
+    ],
+)  # fmt: skip
+def test_each_setting_is_read_or_refused(text: str, mode: int, read: NotifySetup | str, tmp_path: Path) -> None:
+    """With the file's path and what it must be."""
+    path = tmp_path / "notify.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    path.chmod(mode)
+    if isinstance(read, NotifySetup):
+        assert read_setup(path) == read
+    else:
+        with pytest.raises(UsageError) as caught:
+            read_setup(path)
+        assert read in str(caught.value)
+        assert str(path) in str(caught.value)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_setup(tmp_path)
