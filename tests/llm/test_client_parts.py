@@ -12,7 +12,14 @@ import groq
 import httpx
 import pytest
 
-from core.errors import CallError, RequestRefusedError
+from core.errors import (
+    CallError,
+    KeyRefusedError,
+    ModelGoneError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServerFailedError,
+)
 from core.llm import client as module
 from core.llm.client import ChatClient
 from core.llm.dialect import Dialect, optional_fields
@@ -256,6 +263,20 @@ def test_a_refusal_names_what_is_left_out(message: str, param: str, left_out: li
     assert sorted(learned) == left_out
     fields = dialect.fields(SENT)
     assert sorted(SENT.keys() - fields.keys()) == left_out
+
+
+@pytest.mark.parametrize(
+    ("error", "left_out"),
+    [
+        (RequestRefusedError(""), ["response_format", "seed"]), (RequestRefusedError("", conclusive=True), []), (KeyRefusedError(""), []),
+        (ModelGoneError(""), ["response_format", "seed"]), (ServerFailedError(""), ["response_format"]), (ServerFailedError("", conclusive=True), []), (RateLimitedError(""), []),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_of_a_setting_where_the_request_was_refused(error: CallError, left_out: list[str]) -> None:
+    """Of a server that failed only the form of the answer: some fail over a grammar."""
+    dialect = Dialect(plain=True)
+    assert dialect.learn(error, "response_format and seed are not supported", "", SENT, "h") is bool(left_out)
+    assert sorted(SENT.keys() - dialect.fields(SENT).keys()) == left_out
 
 
 def test_the_other_name_of_the_limit_is_tried_and_then_none_is_sent() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,14 +16,16 @@ from core.llm.task import (
     LISTED_MOST,
     allowed_answers,
     builtin_task,
+    chosen_task,
     load_task,
     task_from_json,
+    task_from_toml,
     task_to_json,
     task_to_toml,
     versioned,
     with_model,
 )
-from core.model import LabelMeaning, ModelSettings, Task
+from core.model import PACK_AUTO, LabelMeaning, ModelSettings, Task
 
 MINIMAL = """
 rubric = "Is it urgent?"
@@ -221,6 +224,7 @@ def test_a_file_with_a_byte_order_mark_is_read(load: Loader) -> None:
         (MINIMAL.replace('"yes"', '"very\\turgent"'), "holds a line break or a control character"),
         ('judge = "kind"\n' + MINIMAL, "judge is 'kind'. Choose from exact, tolerant"),
         (MINIMAL + "[model]\nseed = -1\n", "model.seed is -1"),
+        (MINIMAL + "[model]\nseed = 'x'\n", "model.seed must be a whole number, not a text. Write seed = 0."),
         (MINIMAL + "[model]\nstop = ['']\n", "model.stop has 1 entries, or an empty one"),
         (MINIMAL + "[model.extra_body]\nmessages = []\n", "labeltui sets that field itself"),
         (MINIMAL + "[model.extra_body]\nuntil = 2026-01-01\n", "holds what JSON cannot"),
@@ -369,3 +373,109 @@ def test_allowed_answers_are_listed_up_to_a_hundred(count: int, words: str) -> N
     """Of more labels their number is given: the rubric has them all."""
     task = replace(builtin_task(), labels=tuple(LabelMeaning(f"v{number}", f"v{number}") for number in range(count)))
     assert words in allowed_answers(task)
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        (MINIMAL.replace("Is it urgent?", "x" * 100_000), True), (MINIMAL.replace("Is it urgent?", "x" * 100_001), False),
+        (MINIMAL.replace('"yes"', f'"{"x" * 200}"'), True), (MINIMAL.replace('"yes"', f'"{"x" * 201}"'), False),
+        (MINIMAL.replace("can wait", "x" * 2_000), True), (MINIMAL.replace("can wait", "x" * 2_001), False),
+        (f"{MINIMAL}[model]\nstop = ['a', 'b', 'c', 'd']\n", True), (f"{MINIMAL}[model]\nstop = ['a', 'b', 'c', 'd', 'e']\n", False),
+        (f"{MINIMAL}[model]\nstop = []\n", True), (f"{MINIMAL}[model.extra_body]\na = '{'x' * 3_992}'\n", True), (f"{MINIMAL}[model.extra_body]\na = '{'x' * 3_993}'\n", False),
+        (f"{MINIMAL}[model.extra_body]\na = nan\n", False), (f"{MINIMAL}[model]\nmodel = 'x'\nreasoning_effort = 'none'\n", True),
+        ("pack = 'auto'\n" + MINIMAL, True), ("pack = 'Auto'\n" + MINIMAL, False), ("truncate_by = 'tokens'\nquoted = 'drop'\n" + MINIMAL, True), ("quoted = 'hide'\n" + MINIMAL, False),
+        ("truncate_at = 200\ntruncate_tail = 150\n" + MINIMAL, True), ("truncate_at = 200\ntruncate_tail = 151\n" + MINIMAL, False), ("item = ' - '\n" + MINIMAL, False),
+        ('rubric = "x"\n' + "".join(f'[[labels]]\nvalue = "{n}"\n' for n in range(2_000)), True), ('rubric = "x"\n' + "".join(f'[[labels]]\nvalue = "{n}"\n' for n in range(2_001)), False),
+    ],
+    ids=range(22),
+)  # fmt: skip
+def test_each_setting_is_taken_up_to_its_bound(load: Loader, text: str, fine: bool) -> None:
+    """And the next one beyond it is not."""
+    if fine:
+        load(text)
+    else:
+        with pytest.raises(TaskError):
+            load(text)
+
+
+@pytest.mark.parametrize("field", ["model", "messages", "stream", "n", "max_tokens", "max_completion_tokens", "temperature", "response_format", "logprobs"])  # fmt: skip
+def test_fields_that_labeltui_sets_are_no_further_ones(load: Loader, field: str) -> None:
+    """Each of them has a setting of its own, or none."""
+    with pytest.raises(TaskError, match=f"extra_body holds '{field}'. labeltui sets that field itself"):
+        load(f"{MINIMAL}[model.extra_body]\n{field} = 1\n")
+
+
+def test_versions_stay_what_stored_labels_say() -> None:
+    """Hashes that run files hold: whoever changes a wording or this table makes all labels those of another question."""
+    task = builtin_task()
+    packed, review = replace(task, pack=10), replace(task, item="review")
+    assert [versioned(each).version for each in (task, packed, review)] == [
+        "f43ecced7ac5",
+        "de8ca2aae0f9",
+        "5660ac251ad0",
+    ]
+    assert versioned(replace(task, canaries=5, judge="tolerant", name="x")).version == task.version
+    assert versioned(replace(task, pack=20)).version != versioned(packed).version
+
+
+def test_a_task_is_written_with_what_differs_from_the_usual_alone() -> None:
+    """The setting of a schema always: TOML files without one have it on."""
+    task = versioned(
+        replace(builtin_task(), model=ModelSettings(temperature=None), pack=PACK_AUTO, truncate_tail=100, quoted="mark")
+    )
+    table = tomllib.loads(task_to_toml(task))
+    assert (table["model"]["temperature"], table["model"]["schema"], table["pack"]) == ("omit", False, "auto")
+    assert {"judge", "canaries", "truncate_by"}.isdisjoint(table)
+    assert (table["truncate_tail"], table["quoted"]) == (100, "mark")
+    held = json.loads(task_to_json(replace(task, judge="tolerant", canaries=5, truncate_by="tokens", pack=3)))
+    assert (held["judge"], held["canaries"], held["truncate_by"], held["pack"]) == ("tolerant", 5, "tokens", 3)
+    assert "schema" not in held["model"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "include"),
+    [("openai/GPT-OSS-20b", "low", False), ("x/llama", None, None)],
+)
+def test_a_model_is_asked_to_reason_a_little_where_it_can(
+    load: Loader, model: str, effort: str | None, include: bool | None
+) -> None:
+    """What the file says goes before."""
+    found = load(f"{MINIMAL}[model]\nmodel = '{model}'\n").model
+    assert (found.reasoning_effort, found.include_reasoning) == (effort, include)
+    said = load(f"{MINIMAL}[model]\nmodel = '{model}'\nreasoning_effort = 'high'\ninclude_reasoning = true\n").model
+    assert (said.reasoning_effort, said.include_reasoning) == ("high", True)
+    assert load(f"{MINIMAL}[model]\nmodel = '{model}'\nreasoning_effort = ''\n").model.reasoning_effort == "low"
+
+
+def test_a_text_longer_than_a_million_characters_is_no_task(tmp_path: Path) -> None:
+    """From a file and from elsewhere."""
+    text = MINIMAL + "#" * (1_000_000 - len(MINIMAL))
+    (tmp_path / "a.toml").write_text(text)
+    assert load_task(tmp_path / "a.toml").rubric == task_from_toml(text, "here").rubric == "Is it urgent?"
+    with pytest.raises(TaskError, match="here is longer than 1,000,000 characters"):
+        task_from_toml(text + "#", "here")
+    (tmp_path / "a.JSON").write_text(task_to_json(builtin_task()))
+    assert load_task(tmp_path / "a.JSON") == builtin_task()
+
+
+def test_a_task_is_chosen_by_file_model_and_pack(tmp_path: Path) -> None:
+    """The built-in one else; the version follows."""
+    (tmp_path / "urgent.toml").write_text(MINIMAL)
+    assert chosen_task(None, None) == builtin_task() == chosen_task(None, None, 1)
+    assert chosen_task(tmp_path / "urgent.toml", None).name == "urgent"
+    assert chosen_task(None, " x/y ").model.model == "x/y"
+    packed = chosen_task(None, None, 7)
+    assert (packed.pack, packed.version) == (7, versioned(replace(builtin_task(), pack=7)).version)
+    for name in ("a b", "", "a\tb"):
+        with pytest.raises(TaskError, match="is not a model's name"):
+            with_model(builtin_task(), name)
+
+
+def test_allowed_answers_are_listed_up_to_a_hundred_labels() -> None:
+    """The number of more is written with thousands parted."""
+    labels = tuple(LabelMeaning(f"v{number}", "") for number in range(1_200))
+    task = replace(builtin_task(), labels=labels[:100])
+    assert allowed_answers(task).endswith(", v98 or v99")
+    assert allowed_answers(replace(task, labels=labels[:101])).startswith("one of the 101 labels above, exactly")
+    assert allowed_answers(replace(task, labels=labels)).startswith("one of the 1,200 labels above, exactly")

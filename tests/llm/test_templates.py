@@ -75,6 +75,8 @@ def test_a_task_is_written_where_no_file_lies(tmp_path: Path) -> None:
         write_task(path, "b")
     write_task(path, "c", replace_it=True)
     assert path.read_text("utf-8") == "c"
+    write_task(tmp_path / "new" / "folder" / "task.toml", "d")
+    assert (tmp_path / "new" / "folder" / "task.toml").read_text("utf-8") == "d"
     (tmp_path / "file").write_text("")
     with pytest.raises(TaskError, match=r"task.toml cannot be written: .*[a-z]\. Choose another folder"):
         write_task(tmp_path / "file" / "task.toml", "d")

@@ -149,6 +149,24 @@ EQUIVALENT = {
         "serial numbers are compared with each other, and only for being the same",
     "tui/screens/new_run/columns.py: number: self._serial += 1":
         "serial numbers are compared with each other, and only for being the same",
+    'core/llm/key_check.py: number: bare = _VERSIONED.sub("", below, count=1)':
+        "the expression matches at the end of a path alone, so that it is found once",
+    "core/llm/client.py: number: @lru_cache(maxsize=8)":
+        "the same bytes are sent, however many rubrics are kept",
+    "core/llm/client.py: number: @lru_cache(maxsize=1)":
+        "a function without arguments has one result",
+    "core/llm/validation.py: number: @lru_cache(maxsize=1)":
+        "a function without arguments has one result",
+    "core/llm/task.py: number: @lru_cache(maxsize=8)":
+        "the same messages are made, however many tasks' frames are kept",
+    "core/server_address.py: number: @lru_cache(maxsize=64)":
+        "the same server is found, however many addresses are kept",
+    'core/llm/dialect.py: number: named = [param.split(".", maxsplit=1)[0]]':
+        "what stands before the first full stop is the same, however often the rest is split",
+    'core/llm/dialect.py: number: elif param.split(".", maxsplit=1)[0] in named:':
+        "what stands before the first full stop is the same, however often the rest is split",
+    'core/llm/dialect.py: number: if param and param.split(".", maxsplit=1)[0] == name:':
+        "what stands before the first full stop is the same, however often the rest is split",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
