@@ -113,6 +113,28 @@ EQUIVALENT = {
         "the same lines are written, in blocks of another size",
     "core/quota/pacing/concurrency.py: number: self._lap += 1":
         "laps are compared with each other, and only for being the same",
+    "core/quota/ledger/account.py: number: self._calls_asked = 0":
+        "counts of what was asked are compared with each other",
+    "core/quota/ledger/account.py: number: self._tokens_asked = 0.0":
+        "counts of what was asked are compared with each other",
+    "core/quota/ledger/account.py: number: self._tokens_returned = 0.0":
+        "counts of what was given back are compared with each other",
+    "core/quota/ledger/account.py: comparison: if wait_s <= 0:":
+        "what opens now is no later than now, by either road",
+    "core/quota/ledger/account.py: number: itself = reservation.tokens if dimension.period_s > 60 else None":
+        "windows are of a minute or a day",
+    "core/quota/ledger/account.py: number: if dimension.period_s < 3600 or max(bucket.level, bucket.own) < 20.0 * need:":
+        "windows are of a minute or a day",
+    "core/quota/ledger/account.py: comparison: if dimension.period_s < 3600 or max(bucket.level, bucket.own) < 20.0 * need:":
+        "windows are of a minute or a day",
+    "core/quota/ledger/bucket.py: number: share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY":
+        "windows are of a minute or a day",
+    "core/quota/ledger/bucket.py: comparison: share = _CAUTION_MOST_OF_MINUTE if self.dimension.period_s < 3600 else _CAUTION_MOST_OF_DAY":
+        "windows are of a minute or a day",
+    "core/quota/ledger/bucket.py: comparison: if elapsed <= 0:":
+        "in no time nothing refills, by either road",
+    "core/quota/db/sync.py: number: _started_at: float = 0.0":
+        "it is set before it is first written",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

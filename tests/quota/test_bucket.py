@@ -526,3 +526,251 @@ def test_what_a_bucket_begins_with_is_what_it_keeps() -> None:
     assert target.kept() == replace(level, available=6_000.0)
     assert (target.rate, target.own, target.shared_drift, target.shared_caution) == (200.0, 6_000.0, 3.0, 4.0)
     assert (target.unshared, target.corrected_down, target.corrected_up) == (0.0, False, False)
+
+
+def test_headers_that_agree_with_the_level_lift_nothing() -> None:
+    """A refusal soon afterwards does not contradict them; one above the level does."""
+    target = bucket(available=500)
+    target.shown(500, 500, 501, LIMIT)
+    assert target._lifted_at == float("-inf")
+    target.shown(500, 501, 501, LIMIT)
+    assert (target._lifted_at, target.level) == (NOW, 501)
+
+
+@pytest.mark.parametrize(
+    ("level", "most", "caution", "grown"),
+    [
+        (500, 500, 40, 40),
+        (500, 600, 40, 40),
+        (540, 500, 40, 60),
+        (620, 500, 40, 60),
+        (640, 500, 40, 70),
+        (500, 400, 0, 50),
+    ],
+)
+def test_caution_grows_where_less_was_left_than_was_counted(
+    level: float, most: float, caution: float, grown: float
+) -> None:
+    """By half of itself, or to half of what was missing."""
+    target = bucket(available=level)
+    target.caution = caution
+    target.refused(0.0, most)
+    assert target.caution == grown
+
+
+@pytest.mark.parametrize(("dimension", "most"), [(Dimension.TPM, 4_000.0), (Dimension.TPD, 160.0)])
+def test_caution_is_bounded_by_the_window(dimension: Dimension, most: float) -> None:
+    """Half of a minute's, a fiftieth of a day's."""
+    target = Bucket(dimension, Level(LIMIT, LIMIT, NOW, "headers", NOW, caution=7_000.0))
+    target.refused(0.0, 0.0)
+    assert target.caution == most
+
+
+def test_calls_that_went_out_before_a_refusal_met_the_same_surprise() -> None:
+    """Caution grows once for them; a bucket that a refusal made counts that one."""
+    target = bucket(available=4_000)
+    target.refill(NOW + 5)
+    growth = []
+    for asked_at in (NOW, NOW + 4.9, NOW + 5):
+        target.level = 1_000
+        target.refused(0.0, 900.0, asked_at)
+        growth.append(target.caution)
+    assert growth == [50, 50, 75]
+    told = bucket(source="429")
+    told.refused(0.0, 0.0, NOW - 1)
+    assert told.caution == 0
+    told.level = 100
+    told.refused(0.0, 0.0, NOW)
+    assert told.caution == 50
+
+
+@pytest.mark.parametrize(
+    ("rates", "speed"),
+    [
+        ([3.0], 3.0),
+        ([2.9], 1.0),
+        ([2.9, 2.9], 1.0),
+        ([2.9, 2.9, 2.0], 2.0),
+        ([1.5, 1.5, 1.5], 1.0),
+        ([1.6, 9.0, 9.0], 1.6),
+        ([20.0, 21.0], 20.0),
+        ([21.0, 20.0], 21.0),
+        ([22.0, 20.0], 20.0),
+        ([3.0, 1.0], 3.0),
+        ([3.0, 1.0, 9.0], 1.0),
+        ([4.0, *8 * [9.0]], 9.0),
+        ([4.0, *7 * [9.0]], 4.0),
+    ],
+)
+def test_the_slowest_of_eight_stated_waits_sets_the_speed(rates: list[float], speed: float) -> None:
+    """One alone where it is threefold, three where it is half faster; by more than a twentieth."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 100.0, NOW, "429", NOW - 9))
+    for rate in rates:
+        target.rate_implied(rate * 100)
+    assert (target.speed, target.rate) == (pytest.approx(speed), pytest.approx(100 * speed))
+    changed = speed != 1.0 or (len(rates) == 3 and rates[0] == 3.0)
+    assert (target.learned_at, target.corrected_up, target.corrected_down) == (
+        NOW if changed else NOW - 9,
+        changed,
+        changed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("since_s", "surplus", "failures"), [(10, 500, 0), (10, 501, 1), (2.3, 200, 0), (2.5, 200, 1), (900, 3_000, 0)]
+)
+def test_refusals_that_come_early_count_against_a_speed(since_s: float, surplus: float, failures: int) -> None:
+    """By more than half of what was to refill since, where that is a fiftieth of the window."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 100.0, NOW, "429", NOW, speed=1.0))
+    target._evidence_at = NOW
+    target.refill(NOW + since_s)
+    target._test_speed(surplus)
+    assert target._speed_failures == 0, "at its usual speed"
+    target._run_at(1.0 + 1e-9)
+    target._test_speed(surplus)
+    assert target._speed_failures == failures
+
+
+def test_three_early_refusals_end_a_speed_for_good() -> None:
+    """Waits that were stated before are forgotten, and none is heard again."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 100.0, NOW, "429", NOW))
+    target._evidence_at = NOW
+    target.rate_implied(1_000.0)
+    target.refill(NOW + 1)
+    speeds = []
+    for _ in range(3):
+        target._test_speed(900.0)
+        speeds.append(target.speed)
+    assert (speeds, list(target._rates)) == ([10.0, 10.0, 1.0], [])
+    target.rate_implied(1_000.0)
+    assert (target.speed, list(target._rates)) == (1.0, [])
+
+
+def test_disbelief_begins_anew() -> None:
+    """What was counted against headers ended it, and counts no more; own counting holds without drift or caution."""
+    target = bucket(available=500)
+    target.own, target.drift, target.caution = 300.0, 5.0, 40.0
+    target._refusals_against.extend([NOW - 2, NOW - 1])
+    target._impossible, target._empty_replies = 3, 4
+    target._disbelieve()
+    assert (target.level, target.drift, target.caution) == (300.0, 0.0, 0.0)
+    assert (target._impossible, target._empty_replies, list(target._refusals_against)) == (0, 0, [])
+    assert (target.corrected_up, target.corrected_down) == (True, True)
+    assert not target.believes_headers(NOW)
+
+
+def test_what_all_workers_agreed_on_is_taken_over() -> None:
+    """Less lowers what is counted here as well, more does not raise it; a new limit or speed sets the rate."""
+    target = bucket(available=1_000)
+    target.take(100.0)
+    target.corrected_up = target.corrected_down = True
+    shared = Level(LIMIT, 700.0, NOW + 3, "429", NOW + 1, drift=2.0, caution=3.0)
+    target.adopt(shared, NOW + 3)
+    assert target.kept() == shared
+    assert (target.own, target.unshared, target.corrected_up, target.corrected_down) == (700.0, 0.0, False, False)
+    assert (target.shared_drift, target.shared_caution, target.rate) == (2.0, 3.0, LIMIT / 60)
+    target.adopt(replace(shared, available=9_000.0), NOW + 3)
+    assert (target.level, target.own) == (LIMIT, 700.0)
+    for changed, rate in ((replace(shared, limit=6_000.0), 100.0), (replace(shared, limit=6_000.0, speed=2.0), 200.0)):
+        target.adopt(changed, NOW + 3)
+        assert (target.limit, target.speed, target.rate) == (6_000.0, changed.speed, rate)
+
+
+@pytest.mark.parametrize(
+    ("amount", "margin", "least", "wait_s"),
+    [(100, 0, 100, 0), (101, 0, 101, 0.02), (50, 60, 50, 0.2), (9_000, 0, 9_000, 118.0), (9_000, 0, 6_000, 118.0)],
+)
+def test_a_wait_is_what_is_short_at_the_rate_that_others_leave(
+    amount: float, margin: float, least: float, wait_s: float
+) -> None:
+    """A call that is too large waits for a full window, and for ever where the limit is certain."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 100.0, NOW, "headers", NOW, drift=50.0))
+    assert target.wait_s(amount, margin, least) == pytest.approx(wait_s)
+    target.caution = 25.0
+    assert target.wait_s(60, 15, 60) == 0
+    assert target.wait_s(60, 16, 60) == pytest.approx(0.02)
+    target.source = "operator"
+    assert (target.wait_s(amount, margin, least) == float("inf")) is (least > 6_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "age_s", "borne_out", "told_again", "certain"),
+    [
+        ("429", 0, True, True, True),
+        ("429", 3_600, True, True, True),
+        ("429", 3_601, True, True, False),
+        ("429", 0, False, True, False),
+        ("429", 0, True, False, False),
+        ("headers", 0, True, True, False),
+        ("operator", 9_999, False, False, True),
+    ],
+)
+def test_a_limit_is_certain_where_the_operator_or_a_refusal_of_the_hour_states_it(
+    source: str, age_s: float, borne_out: bool, told_again: bool, certain: bool
+) -> None:
+    """A refusal's that a call has passed under and that this worker heard itself."""
+    target = Bucket(Dimension.TPM, Level(LIMIT, 100.0, NOW, source, NOW))
+    if told_again:
+        target.limit_stated(LIMIT, source)
+    if borne_out:
+        target.admitted()
+    target.refill(NOW + age_s)
+    assert target.is_certain is certain
+    target.doubt()
+    assert target.is_certain is (source == "operator")
+
+
+def test_what_is_used_of_a_limit_stays_used_of_another() -> None:
+    """It has to be borne out again, and others cannot spend more than half of it."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 1_000.0, NOW - 5, "headers", NOW - 5, drift=45.0))
+    target.own = 900.0
+    target.admitted()
+    target.refill(NOW)
+    target.level, target.own, target.drift = 1_000.0, 900.0, 45.0
+    target.limit_stated(6_000.0, "429")
+    assert (target.corrected_up, target.corrected_down, target._borne_out) == (False, False, True)
+    target.limit_stated(4_800.0, "429")
+    assert (target.level, target.own, target.rate, target.drift) == (-200.0, -300.0, 80.0, 40.0)
+    assert (target.corrected_up, target.corrected_down, target._borne_out) == (True, True, False)
+    assert (target.source, target.learned_at) == ("429", NOW)
+    target.level = target.own = 4_700.0
+    target.limit_stated(4_900.0, "operator")
+    assert (target.level, target.own) == (4_800.0, 4_800.0)
+
+
+@pytest.mark.parametrize(("source", "needed"), [("headers", 3), ("operator", 3), ("429", 50)])
+def test_headers_repeat_another_limit_until_it_is_adopted(source: str, needed: int) -> None:
+    """Fifty times where a refusal stated the one of before; not while they are not believed."""
+    target = bucket(source=source)
+    agreed = [target.limit_shown(9_000.0) for _ in range(needed)]
+    assert agreed == [False] * (needed - 1) + [True]
+    assert (target.limit, target.source) == (9_000.0, "headers")
+    target._disbelieve()
+    assert not any(target.limit_shown(7_000.0) for _ in range(60))
+
+
+@pytest.mark.parametrize(("dimension", "half_life_s"), [(Dimension.TPM, 600.0), (Dimension.TPD, 10_800.0)])
+def test_what_others_spend_is_forgotten_by_half(dimension: Dimension, half_life_s: float) -> None:
+    """In ten minutes of a minute's window, in an eighth of a day's; sooner at a speed."""
+    for speed in (1.0, 2.0):
+        target = Bucket(dimension, Level(LIMIT, 0.0, NOW, "429", NOW, speed=speed, drift=1.0))
+        target.refill(NOW + half_life_s / speed)
+        assert target.drift == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("later_s", "drift"), [(0.0, 0.0), (5.99, 0.0), (6.0, 25.0), (12.0, 12.5), (2.0, 0.0)], ids=str
+)
+def test_a_crowd_of_replies_is_one_piece_of_evidence(later_s: float, drift: float) -> None:
+    """Within a tenth of the window; a quarter of what was missing a second is taken for what others spend."""
+    target = Bucket(Dimension.TPM, Level(6_000.0, 3_000.0, NOW, "headers", NOW))
+    target._pull(3_000.0, 3_000.0)
+    target.refill(NOW + later_s)
+    target._pull(0.0, target.level - 600.0)
+    assert target.drift == pytest.approx(drift)
+    target.refill(NOW - 100)
+    target._pull(0.0, target.level - 600.0)
+    assert target.drift == pytest.approx(drift), "the clock went back: evidence begins anew"
+    target.refill(NOW - 94)
+    target._pull(0.0, target.level - 5_000.0)
+    assert target.drift == pytest.approx(50.0), "no more than half of what refills"

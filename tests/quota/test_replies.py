@@ -14,6 +14,7 @@ from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
     Reading,
+    _refills_in_minutes,
     go_duration_s,
     infer_dimension,
     rate_limit_text,
@@ -309,6 +310,17 @@ def refusal(**changes: object) -> RateLimitText:
         (refusal(limit=200_000, requested=900, try_again_s=345.6), {}, None),
         (refusal(limit=30, used=29, requested=1, try_again_s=2.0), {}, None),
         (refusal(requested=900, try_again_s=345.6), {}, None),
+        (refusal(limit=30, used=30, requested=2, try_again_s=4.0), {}, Dimension.TPM),
+        (refusal(limit=30, used=30, requested=2), {}, None),
+        (refusal(limit=30, requested=None, used=30, try_again_s=2.0), {}, None),
+        (
+            refusal(limit=30, used=30, requested=1, try_again_s=2.0),
+            {Dimension.RPD: 30, Dimension.TPD: 30},
+            Dimension.RPM,
+        ),
+        (refusal(limit=30, used=31, requested=1, try_again_s=2.0), {Dimension.RPD: 30}, Dimension.RPD),
+        (refusal(limit=10, used=19, requested=1, try_again_s=2_276.0), {}, Dimension.RPM),
+        (refusal(limit=10, used=19, requested=1, try_again_s=2_278.0), {}, Dimension.RPD),
     ],
 )
 def test_an_unnamed_window_is_found_by_its_numbers(
@@ -362,6 +374,9 @@ def test_a_number_is_a_moment_where_no_span_of_time_is_so_long(value: str, secon
         ({"ratelimit": "limit=1, remaining=0, reset=99999999"}, LONGEST_WAIT_S),
         ({"ratelimit": '"a";r=0;t=2, "b";r=0;t=3, "c";r=1;t=4'}, 3.0),
         ({"ratelimit": "remaining=0"}, None),
+        ({"ratelimit": f"{'remaining=0,':492} reset=12"}, 1.0),
+        ({"ratelimit": f"{'remaining=0,':491} reset=12"}, 12.0),
+        ({"ratelimit": '"a";r=0;'.ljust(496) + " t=12"}, 1.0),
     ],
 )
 def test_the_wait_that_headers_state(told: dict[str, str], seconds: float | None) -> None:
@@ -383,6 +398,9 @@ def test_the_wait_that_headers_state(told: dict[str, str], seconds: float | None
         ("2026-09-21T14:13:50Z", 30.0),
         ("2026-09-21T14:13:50", 30.0),
         ("2m59.56s", 179.56),
+        ("5.", 5.0),
+        (f"{'5':64}", 5.0),
+        (f"{'5':65}", None),
     ],
 )
 def test_spans_and_moments_of_a_header(value: str, seconds: float | None) -> None:
@@ -398,6 +416,11 @@ def test_spans_and_moments_of_a_header(value: str, seconds: float | None) -> Non
         ("resets in 1 minute and 5 seconds", 65.0),
         ("wait 2 hours, 3 minutes", 7_380.0),
         ("wait about 5", 5.0),
+        ("try again in 500us", 0.0005),
+        ("try again in 1m30s2", 92.0),
+        ("try again in 2m59.56s.", 179.56),
+        ("wait 300 milliseconds", 0.3),
+        ("wait 5m", 300.0),
         ("réessayez dans 1,5 minutes", 90.0),
         ("inténtalo en 3 segundos", 3.0),
         ("5分後に再試行", 300.0),
@@ -410,3 +433,87 @@ def test_waits_of_sentences(message: str, seconds: float) -> None:
     found = rate_limit_text(message)
     assert found is not None
     assert found.try_again_s == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "minutes"),
+    [
+        (1_000.0, 999.0, "149ms", True),
+        (1_000.0, 999.0, "151ms", False),
+        (1_000.0, 999.5, "10ms", False),
+        (1_000.0, 998.0, "299ms", True),
+        (1_000.0, 998.0, "301ms", False),
+        (1_000.0, 999.0, "0", False),
+        (1_000.0, 999.0, None, False),
+        (1_000.0, 999.0, "soon", False),
+        (1_000.0, 1_000.0, "10ms", False),
+        (None, 999.0, "10ms", False),
+        (1_000.0, None, "10ms", False),
+    ],
+)
+def test_a_reset_that_fills_the_window_in_two_and_a_half_minutes_is_of_a_minute(
+    limit: float | None, remaining: float | None, reset: str | None, minutes: bool
+) -> None:
+    """Where at least one unit is used and a time is shown."""
+    assert _refills_in_minutes(limit, remaining, reset, NOW) is minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (refusal(used=100, requested=20, try_again_s=1.0), None),
+        (refusal(limit=100, requested=20, try_again_s=1.0), None),
+        (refusal(limit=100, used=100, try_again_s=1.0), None),
+        (refusal(limit=100, used=100, requested=20, try_again_s=0.0), None),
+        (refusal(limit=100, used=80, requested=20, try_again_s=1.0), None),
+        (refusal(limit=100, used=81, requested=20, try_again_s=4.0), 0.25),
+    ],
+)
+def test_a_rate_follows_from_all_four_numbers(text: RateLimitText, expected: float | None) -> None:
+    """Where something is over the limit and waited for."""
+    assert told_rate(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (refusal(used=100, requested=20, try_again_s=1.0), None),
+        (refusal(limit=100, used=130), -30.0),
+        (refusal(limit=60, requested=20, try_again_s=5.0), 15.0),
+        (refusal(limit=60, try_again_s=5.0), None),
+        (refusal(limit=60, requested=20), None),
+    ],
+)
+def test_a_level_follows_from_what_is_used_or_from_the_wait(text: RateLimitText, expected: float | None) -> None:
+    """In a minute's window."""
+    assert told_level(text, Dimension.TPM) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1", 1.0), ("0.9", None), ("1e12", 1e12), ("1.1e12", None), (f"{1:064}", 1.0), (f"{1:065}", None), ("nan", None)],
+)
+def test_a_limit_is_between_one_and_a_million_millions(value: str, expected: float | None) -> None:
+    """In at most 64 characters."""
+    found = readings({"x-ratelimit-limit-tokens": value}, NOW)
+    assert [each.limit for each in found] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"limit": "60", "remaining": "60"}, (60.0, 60.0)),
+        ({"limit": "60", "remaining": "61"}, None),
+        ({"limit": "60"}, (60.0, None)),
+        ({"remaining": "0"}, (None, 0.0)),
+        ({"remaining": "-1"}, None),
+        ({"limit": "many", "remaining": "5"}, None),
+        ({"reset": "5s"}, None),
+    ],
+)
+def test_a_window_needs_one_of_two_numbers_that_agree(
+    told: dict[str, str], expected: tuple[float | None, float | None] | None
+) -> None:
+    """No more remains than the limit, and a limit that cannot be read spoils the rest."""
+    found = readings({f"x-ratelimit-{name}-tokens-day": each for name, each in told.items()}, NOW)
+    assert [(each.limit, each.remaining) for each in found] == ([] if expected is None else [expected])
