@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 
 import pytest
 
 from core.model import Dimension, Wait
 from core.quota.keys.identity import Secret
+from core.quota.ledger.account import Bench
 from core.quota.ledger.ledger import Ledger
-from core.quota.pacing.concurrency import Concurrency
+from core.quota.pacing.concurrency import Concurrency, Room
 from core.quota.pacing.estimates import Estimate
 from core.quota.pacing.scheduler import (
     KeySlot,
@@ -19,6 +21,9 @@ from core.quota.pacing.scheduler import (
     Passed,
     TooLargeForAll,
     Use,
+    _nothing_can,
+    _rank,
+    _words,
     choose,
     decide,
     jittered,
@@ -200,3 +205,293 @@ def test_the_sooner_of_two_waits() -> None:
     assert sooner(late, open_ended) is late
     assert sooner(late, early) is early
     assert math.isclose(sooner(early, late).until_at or 0, 1.0)
+
+
+class Late(random.Random):
+    """Random numbers at the upper end of what is asked for."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
+
+
+def out_of_order(probed: KeySlot | Organization, *, probe_is_out: bool = False) -> None:
+    """Have three errors in a row: it is tried again after 1.2 s."""
+    for email in (1, 2, 3):
+        probed.health.failed(email, "503", NOW, Late(), probe=False)
+    if probe_is_out:
+        probed.health.asked()
+
+
+def test_an_organization_is_called_as_its_first_key_calls_it() -> None:
+    """By itself where no key does."""
+    named, unnamed = org("a", slot("k", label="ours"), slot("l", label="theirs")), org("b", slot("k"))
+    assert (named.label, unnamed.label) == ("ours", "b")
+    named.slots.clear()
+    assert named.label == "a"
+    assert (named.slots, named.usable, named.pinned) == ([], False, False)
+    assert (slot("k").alias, slot("k").usable, slot("k").in_flight, slot("k").pinned) == ("k", True, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("slots", "usable", "pinned"),
+    [
+        ([("a", True, False), ("b", False, False)], True, False),
+        ([("a", False, False), ("b", False, True)], False, False),
+        ([("a", True, False), ("b", False, True)], True, False),
+        ([("a", True, True), ("b", False, False)], True, True),
+    ],
+)
+def test_a_pin_counts_while_its_key_is_usable(slots: list[tuple[str, bool, bool]], usable: bool, pinned: bool) -> None:
+    """An organization is usable with any of its keys."""
+    found = org("o", *(slot(name, usable=use, pinned=pin) for name, use, pin in slots))
+    assert (found.usable, found.pinned) == (usable, pinned)
+
+
+@pytest.mark.parametrize(
+    ("own", "own_server", "calls", "known", "unlimited"),
+    [
+        (False, False, 0, False, False),
+        (True, False, 0, False, True),
+        (False, True, 0, False, True),
+        (False, False, 48, False, True),
+        (False, False, 47, False, False),
+        (True, True, 48, True, False),
+    ],
+)
+def test_a_server_is_without_quotas_where_nothing_tells_of_any(
+    own: bool, own_server: bool, calls: int, known: bool, unlimited: bool
+) -> None:
+    """By the operator's word, by its place or after 48 calls; the first limit that is known ends that."""
+    account = Ledger().account("o", MODEL)
+    if known:
+        account = org("o").account
+    for _ in range(calls):
+        account.settle(account.reserve(1.0, NOW), 1.0, (), NOW, proven=True)
+    found = Organization("o", account, Concurrency(32), room=Room(own=own_server), own=own)
+    assert found.unlimited is unlimited
+    account.reserve(1.0, NOW)
+    found.room.in_flight = 1
+    if unlimited:
+        assert found.calls_at_once(1.0) == 1 + found.room.width - 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "out", "elsewhere", "at_once"), [(None, 3, 0, 4), (2, 1, 0, 2), (2, 1, 1, 1), (8, 3, 0, 4), (2, 3, 0, 3)]
+)
+def test_calls_at_once_are_the_fewest_that_width_quota_and_choice_allow(
+    chosen: int | None, out: int, elsewhere: int, at_once: int
+) -> None:
+    """A person's number counts for all organizations together."""
+    found = org("o")
+    found.room.choose(chosen)
+    found.account.calls_in_flight, found.room.in_flight = out, out + elsewhere
+    assert found.calls_at_once(1.0) == at_once
+
+
+@pytest.mark.parametrize(
+    ("times", "since_s", "overdue"),
+    [(7, 59.9, False), (8, 0.0, True), (0, 60.0, True), (0, 59.9, False), (7, -5, False)],
+)
+def test_an_email_is_overdue_after_eight_others_or_a_minute(times: int, since_s: float, overdue: bool) -> None:
+    """Whichever comes first."""
+    assert Passed(times, NOW - since_s).overdue(NOW) is overdue
+    assert not Passed().overdue(NOW)
+
+
+def test_the_pinned_organization_goes_first_then_the_roomiest() -> None:
+    """Room is calls of that size for each that is out, and one."""
+    found = org("o", tpm=6_000)
+    assert _rank(found, need(tokens=600)) == (True, -10.0, 0)
+    found.account.reserve(1_200, NOW)
+    found.slots[0].pinned = True
+    assert _rank(found, need(tokens=600)) == (False, -4.0, 1)
+    small, large = org("small", tpm=6_000), org("large", tpm=30_000)
+    small.slots[0].pinned = True
+    assert used(decide(need(), [large, small], NOW)).org is small
+    tied = [org("a", tpm=6_000), org("b", tpm=6_000)]
+    assert used(decide(need(), tied, NOW)).org is tied[0]
+
+
+@pytest.mark.parametrize(
+    ("slots", "expected"),
+    [
+        ([slot("a"), slot("b", pinned=True, in_flight=9)], "b"),
+        ([slot("a", last_used_at=3.0), slot("b", last_used_at=3.0)], "a"),
+        ([slot("a", in_flight=1), slot("b", last_used_at=9.0)], "b"),
+        ([slot("a", pinned=True, usable=False), slot("b")], "b"),
+    ],
+)
+def test_the_pinned_key_goes_first_then_the_idlest(slots: list[KeySlot], expected: str) -> None:
+    """Of keys that are alike the first."""
+    found = used(decide(need(), [org("o", *slots)], NOW))
+    assert (found.slot.alias, found.most) == (expected, 4)
+
+
+def test_a_key_that_is_probed_leaves_its_turn_to_others() -> None:
+    """Alone it is waited for; of several that are probed for the first that is tried again."""
+    probed = slot("a")
+    out_of_order(probed)
+    assert used(decide(need(), [org("o", probed, slot("b", in_flight=1))], NOW)).slot.alias == "b"
+    later = slot("b")
+    out_of_order(later, probe_is_out=True)
+    wait = waited(decide(need(), [org("o", later, probed)], NOW))
+    assert wait == Wait(NOW + 1.2, "", "o", "o is tried again after errors: 503")
+    assert waited(decide(need(), [org("o", later)], NOW)) == Wait(None, "", "o", "o is tried again after errors: 503")
+    assert used(decide(need(), [org("o", later, probed)], NOW + 1.2)).slot is probed
+
+
+def test_while_the_organization_is_probed_its_keys_are_not_probed_too() -> None:
+    """One probing is enough: when it is due, the call goes out."""
+    found = org("o")
+    out_of_order(found)
+    out_of_order(found.slots[0], probe_is_out=True)
+    assert waited(decide(need(), [found], NOW)).until_at == NOW + 1.2
+    assert used(decide(need(), [found], NOW + 1.2)).slot is found.slots[0]
+
+
+def test_a_probe_waits_for_room_as_well() -> None:
+    """The later of both; it is named as what errors cause."""
+    found = org("o", tpm=6_000)
+    out_of_order(found)
+    found.account.reserve(6_000, NOW)
+    wait = waited(decide(need(tokens=600), [found], NOW))
+    assert wait == Wait(pytest.approx(NOW + 7), "", "o", "o is tried again after errors: 503")
+
+
+@pytest.mark.parametrize(("latency_s", "spare_s"), [(0.5, 0.5), (2.0, 2.0), (9.0, 2.0)])
+def test_what_refills_while_a_call_is_under_way_is_kept_free(latency_s: float, spare_s: float) -> None:
+    """Two seconds of it at most."""
+    found = org("o", tpm=6_000)
+    found.concurrency.latency_s = latency_s
+    found.account.reserve(6_000, NOW)
+    assert waited(decide(need(tokens=600), [found], NOW)).until_at == pytest.approx(NOW + 6 + spare_s)
+
+
+def test_what_is_waited_for_is_said() -> None:
+    """A window in words, a bench with its reason, calls that are out with their number."""
+    found = org("o", slot("k", label="ours"), tpm=6_000)
+    found.account.reserve(6_000, NOW)
+    assert waited(decide(need(tokens=600), [found], NOW)).reason == "ours waits for tokens per minute"
+    found.account.bench = Bench(NOW + 99, "TPD", "waits for tokens per day", NOW)
+    assert waited(decide(need(tokens=600), [found], NOW)) == Wait(
+        NOW + 99, "TPD", "ours", "ours waits for tokens per day"
+    )
+    full = org("o")
+    full.room.choose(1)
+    for calls in ("1 call", "2 calls"):
+        full.account.reserve(1.0, NOW)
+        full.room.in_flight += 1
+        assert waited(decide(need(), [full], NOW)).reason == f"{calls} of o in flight"
+    assert waited(decide(need(), [org("o", slot("k", usable=False))], NOW)) == Wait(None, "", "", "no key may be used")
+    assert (_words("RPD"), _words("the server")) == ("requests per day", "the server")
+
+
+def test_an_email_that_no_stated_limit_explains_is_too_large_all_the_same() -> None:
+    """Where every organization has refused it; of stated limits the largest is named."""
+    refused = decide(need(tokens=5_000, refused_by=("a", "b")), [org("a", tpm=6_000), org("b")], NOW)
+    assert isinstance(refused, TooLargeForAll)
+    assert refused.reason == "about 5,000 tokens are more than any organization's quota takes at once"
+    among = [org("a", tpm=2_000), org("c", slot("k", usable=False), tpm=4_000), org("b", tpm=3_000)]
+    found = decide(need(tokens=5_000), among, NOW)
+    assert isinstance(found, TooLargeForAll)
+    assert found.reason == (
+        "about 5,000 tokens are more than any organization's quota takes at once "
+        "(the largest: 3,000 tokens per minute of b)"
+    )
+
+
+class Line:
+    """Needs that count how many of them were looked at."""
+
+    def __init__(self, *needs: Need) -> None:
+        self.needs, self.read = needs, 0
+
+    def __iter__(self) -> Iterator[Need]:
+        for each in self.needs:
+            self.read += 1
+            yield each
+
+
+def test_no_more_emails_are_looked_at_than_can_matter() -> None:
+    """All of them where smaller ones may fit; one where every slot is taken, unless it was refused elsewhere."""
+    small = org("o", tpm=6_000)
+    small.account.reserve(5_000, NOW)
+    full = org("f")
+    full.account.calls_in_flight = 4
+    empty = org("e", tpm=6_000)
+    empty.account.reserve(6_000, NOW)
+    for orgs, first, read in (
+        ([small], need(1, 5_000), 3),
+        ([full], need(1, 10), 1),
+        ([full], need(1, 10, refused_by=("x",)), 2),
+        ([empty], need(1, 10), 1),
+    ):
+        line = Line(first, need(2, 5_000), need(3, 5_000))
+        decision, overtaken = choose(line, orgs, {}, NOW)
+        assert (waited(decision).organization, overtaken, line.read) == (orgs[0].name, (), read)
+    assert choose([], [small], {}, NOW) == (Wait(None, "", "", "the queue is empty"), ())
+
+
+def test_what_is_kept_for_an_overdue_email_does_not_make_others_too_large() -> None:
+    """They wait for their turn there; smaller ones go where they fit, and what is too large for all is told."""
+    large, small = org("large", tpm=6_000), org("small", tpm=1_000)
+    large.account.reserve(3_000, NOW)
+    late, passed = need(1, 5_000), {1: Passed(8, NOW)}
+    decision, overtaken = choose([late, need(2, 2_000), need(3, 500)], [large, small], passed, NOW)
+    assert (used(decision).org, used(decision).need.email_id, overtaken) == (small, 3, (1, 2))
+    decision, overtaken = choose([late, need(2, 9_000)], [large, small], passed, NOW)
+    assert isinstance(decision, TooLargeForAll)
+    assert (decision.need.email_id, overtaken) == (2, (1,))
+    decision, overtaken = choose([late, need(3, 500)], [large, org("off", slot("k", usable=False))], passed, NOW)
+    assert (waited(decision).organization, overtaken) == ("large", ())
+    decision, _ = choose([late, need(3, 500)], [large, small], {1: Passed(7, NOW)}, NOW)
+    assert used(decision).org is large
+
+
+@pytest.mark.parametrize(
+    ("state", "nothing"),
+    [
+        ("", False),
+        ("tokens", False),
+        ("empty", True),
+        ("unusable", True),
+        ("benched", True),
+        ("was benched", False),
+        ("probed", True),
+        ("probed and due", False),
+    ],
+)
+def test_nothing_can_go_out_where_no_organization_takes_one_token(state: str, nothing: bool) -> None:
+    """Its window is empty, it is benched or probed, or none of its keys is usable."""
+    found = org("o", tpm=6_000)
+    if state in ("tokens", "empty"):
+        found.account.reserve(5_999.0 if state == "tokens" else 5_999.5, NOW)
+    if "benched" in state:
+        found.account.bench = Bench(NOW + (0.0 if "was" in state else 0.5), "", "", NOW)
+    if "probed" in state:
+        out_of_order(found)
+    found.slots[0].usable = state != "unusable"
+    now = NOW + 1.2 if "due" in state else NOW
+    assert _nothing_can([found], now) is nothing
+    assert not _nothing_can([found, org("p")], now)
+
+
+@pytest.mark.parametrize(("until_s", "late_s"), [(0.0, 0.0), (-5.0, 0.0), (5.0, 0.1), (12.5, 0.25), (600.0, 0.25)])
+def test_a_wait_is_at_most_a_fiftieth_and_a_quarter_of_a_second_longer(until_s: float, late_s: float) -> None:
+    """All else of it stays."""
+    wait = jittered(Wait(NOW + until_s, "TPM", "o", "why"), NOW, Late())
+    assert wait == Wait(pytest.approx(NOW + until_s + late_s, abs=1e-6, rel=0), "TPM", "o", "why")
+
+
+def test_of_waits_that_end_together_the_first_holds() -> None:
+    """Also of two without an end."""
+    for end in (1.0, None):
+        one, other = Wait(end, "", "a", ""), Wait(end, "", "b", "")
+        assert sooner(one, other) is one
+
+
+def test_a_need_is_of_one_text_that_nobody_has_refused() -> None:
+    """Unless it says otherwise."""
+    estimate = Estimate(1.0, 2.0, 0.0, 1.0, 1.0, 0.0)
+    assert Need(1, 0, estimate) == Need(1, 0, estimate, (), 1)
+    assert Need(1, 0, estimate).reserved == 2.0
