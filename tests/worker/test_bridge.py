@@ -298,7 +298,7 @@ class Scene:
         return asyncio.create_task(bridge._serve(wanted, self.said.append))
 
 
-async def until(condition: Any) -> None:
+async def comes(condition: Any) -> None:
     """Let the loop go on until something holds."""
     for _ in range(2_000):
         if condition():
@@ -322,11 +322,11 @@ async def test_places_are_kept_until_the_worker_is_gone(monkeypatch: pytest.Monk
     monkeypatch.setattr(bridge, "_HEARD_S", 0.05)
     wanted = PlacesWanted(address, places=3)
     serving = scene.serve(wanted)
-    await until(lambda: len(scene.done) == 2)
+    await comes(lambda: len(scene.done) == 2)
     assert scene.done == [wanted, (True, 3)]
     assert reached == ([address] if address else [])
     scene.messages.put_nowait("orders")
-    await until(lambda: "orders" in scene.done)
+    await comes(lambda: "orders" in scene.done)
     assert scene.over is not None
     scene.over.set()
     began = asyncio.get_running_loop().time()
@@ -364,7 +364,7 @@ async def test_a_worker_that_goes_while_a_cluster_opens_is_not_waited_for(monkey
     scene = Scene(monkeypatch)
     scene.opened.clear()
     serving = scene.serve(PlacesWanted())
-    await until(lambda: scene.over is not None)
+    await comes(lambda: scene.over is not None)
     assert scene.over is not None
     scene.over.set()
     try:
