@@ -254,7 +254,7 @@ def tables_of_file(path: Path) -> dict[str, dict[str, object]]:
         raise KeysError(f"{path} cannot be read ({error.strerror}): check its owner and permissions") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The parser's message can quote the file, and with it a secret: only its place is passed on.
-        place = re.search(r"\(at (line \d+)", str(error))
+        place = re.search(r"\(at (line \d+|end of document)", str(error))
         raise KeysError(f"{path} is not valid TOML ({place[1] if place else 'its encoding'}): mend it there") from None
     keys = content.get("keys", {})
     if not isinstance(keys, dict) or not all(isinstance(table, dict) for table in keys.values()):
