@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -354,10 +355,14 @@ def test_each_text_is_compared_once_and_400_at_most(monkeypatch: pytest.MonkeyPa
     assert (judging.MOST_COMPARED, judging.MOST_KINDS) == (400, 3)
 
 
-def test_a_report_is_a_page_or_an_object(small: Path, tmp_path: Path) -> None:
+def test_a_report_is_a_page_or_an_object(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its suffix; another is refused before anything is read, and so is a place that cannot be written."""
+    monkeypatch.setattr(judging, "_examples", lambda *_: ("those",))
     judging.write_report(small, tmp_path / "a.JSON", examples=False)
     assert (tmp_path / "a.JSON").read_text("utf-8").startswith('{\n  "quality": {')
+    judging.write_report(small, tmp_path / "b.json", examples=True)
+    told = [json.loads((tmp_path / name).read_text("utf-8"))["facts"] for name in ("a.JSON", "b.json")]
+    assert [each["examples"] for each in told] == [[], ["those"]]
     for name in ("a.html", "a.HTM"):
         judging.write_report(small, tmp_path / name, examples=False)
         assert "<html" in (tmp_path / name).read_text("utf-8")
