@@ -69,10 +69,13 @@ class Noted:
         self.windows.append((window, answered))
 
     def answer(self, given: Any) -> None:
-        """Answer the newest window."""
+        """Answer the newest window; leaving it, or a no, does nothing."""
         answered = self.windows[-1][1]
         assert answered is not None
+        before = list(self.told), list(vars(self).get("sent", ()))
         answered(given)
+        if given is None or given is False:
+            assert before == (self.told, list(vars(self).get("sent", ())))
 
     def send(self, command: Any, what: str = "") -> None:
         self.told.append(f"sends {type(command).__name__}" + (f" {what}" if what else ""))

@@ -14,9 +14,10 @@ from textual.widgets import Input
 from core.errors import LabeltuiError
 from core.model import RunState
 from tests.tui.bare import GONE, Noted, bare, made
-from tests.tui.fakes import KEYS, NOW, running
+from tests.tui.fake_engine import FakeEngine
+from tests.tui.fakes import KEYS, NOW, running, settings_in
 from tui.actions import active  # noqa: F401 - it names the keys
-from tui.actions.context import Context
+from tui.actions.context import Context, Scope
 from tui.app import LabeltuiApp
 from tui.live.console_app import ConsoleApp
 from tui.live.notifying import Notifying
@@ -24,6 +25,7 @@ from tui.screens.base_screen import BaseScreen, front_screen
 from tui.screens.monitor import MonitorScreen
 from tui.screens.runs.list import RunsScreen
 from tui.terminal.clipboard import beside, free_name
+from tui.terminal.terminal import CAPABLE
 from tui.view_state import Requested, ViewState
 from tui.widgets.footer import HintChosen
 
@@ -267,6 +269,7 @@ def test_a_console_does_a_job_and_hurries() -> None:
     assert app.told == ["works", "done", "hurry"]
     app.screen_stack, app.pop_screen = [1], lambda: app.told.append("pops")  # type: ignore[attr-defined]
     ConsoleApp.do_back(app)  # type: ignore[arg-type]
+    assert len(app.told) == 3
     app.screen_stack.append(2)  # type: ignore[attr-defined]
     ConsoleApp.do_back(app)  # type: ignore[arg-type]
     assert app.told[3:] == ["pops"]
@@ -274,6 +277,7 @@ def test_a_console_does_a_job_and_hurries() -> None:
     kept: list[Any] = []
     app.jobs = SimpleNamespace(send=lambda work, then: kept.append(work))  # type: ignore[assignment]
     ConsoleApp.remember(app, "theme", "light")  # type: ignore[arg-type]
+    assert kept == []
     app.read_only = False
     ConsoleApp.remember(app, "theme", "light")  # type: ignore[arg-type]
     assert len(kept) == 1
@@ -421,8 +425,9 @@ def test_a_screen_that_comes_back_is_given_what_is_new() -> None:
     """Not one that is being removed; its footer follows the focus."""
     app = Noted()
     state = {"receive": lambda data: app.told.append(f"receives {data}"), "hint": lambda: app.told.append("hint")}
-    bare(BaseScreen, app, **state).on_screen_resume()
     bare(BaseScreen, app, **state, **GONE).on_screen_resume()
+    assert app.told == []
+    bare(BaseScreen, app, **state).on_screen_resume()
     bare(BaseScreen, app, **state).on_descendant_focus()
     bare(BaseScreen, app, **state).on_descendant_blur()
     assert app.told == ["receives data", "hint", "hint"]
@@ -476,3 +481,94 @@ def test_an_occasion_is_seen_once_on_the_run_that_is_open() -> None:
     for shown in (None, SNAPSHOT, other, done, None, SNAPSHOT, done, done):
         notifying.see(shown)
     assert told == ["enron is done, 1 failed"]
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ({}, (False, False, False, None, False)),
+        ({"run": Path("a.db"), "demo": True, "tour": True, "review": ("bo", 3)}, (False, True, True, ("bo", 3), False)),
+        ({"run": Path("a.db"), "demo": True, "tour": True, "read_only": True}, (False, False, False, None, True)),
+        ({"run": Path("a.db"), "terminal": replace(CAPABLE, browser=True)}, (True, False, False, None, False)),
+        ({"terminal": replace(CAPABLE, browser=True)}, (False, False, False, None, False)),
+    ],
+    ids=count(),
+)
+def test_an_application_knows_what_it_was_begun_with(given: Any, known: Any, tmp_path: Path) -> None:
+    """A read-only one starts no worker and shows no tour; a page of one run stays with it."""
+    settings = settings_in(tmp_path)
+    engine = FakeEngine(settings, running(40, 20))
+    app = LabeltuiApp(settings, engine=engine, clock=lambda: NOW, threaded=False, **given)
+    assert (app._alone, app._start_when_seen, app._tour, app._review, app.read_only) == known
+    assert (app.engine, app.held, app.leave_message, app.view_state) == (
+        engine,
+        False,
+        "",
+        ViewState(now=NOW, path=given.get("run")),
+    )
+    found = app.context(Scope.MONITOR, None)
+    assert (found.has_run, found.read_only, found.held, found.pending) == (
+        "run" in given,
+        app.read_only,
+        False,
+        frozenset(),
+    )
+    app.held, app.view_state = True, ViewState(now=NOW + 3)
+    app.sending.requested = (Requested("pause", NOW),)
+    found = app.context(Scope.KEYS, KEYS[0])
+    assert (found.scope, found.selected, found.held, found.pending) == (Scope.KEYS, KEYS[0], True, frozenset({"pause"}))
+    assert (app.screen_data().now, app.requested) == (NOW + 3, (Requested("pause", NOW),))
+
+
+def test_commands_are_sent_by_what_holds_those_that_wait() -> None:
+    """ctrl+q leaves as q does."""
+    sent: list[Any] = []
+    screen, app = console(
+        sending=SimpleNamespace(send=lambda *given: sent.append(given), request=lambda *given: sent.append(given))
+    )
+    screen.send("command", "what")
+    screen.request("mark", "ask")
+    assert sent == [("command", "what"), ("mark", "ask")]
+    screen.do_quit = lambda: app.told.append("quits")
+    with pytest.raises(StopIteration):
+        screen.action_quit().send(None)
+    assert app.told == ["quits"]
+
+
+def test_the_layout_follows_columns_and_rows() -> None:
+    """Below 76 columns and 30 rows it is that of a small terminal."""
+    assert LabeltuiApp.HORIZONTAL_BREAKPOINTS == [(0, "-narrow"), (76, "-mid"), (100, "-roomy"), (150, "-wide")]
+    assert LabeltuiApp.VERTICAL_BREAKPOINTS == [(0, "-short"), (30, "-tall"), (38, "-high")]
+
+
+@pytest.mark.parametrize(("width", "height", "tiny"), [(60, 16, False), (59, 16, True), (60, 15, True)], ids=count())
+def test_a_window_that_is_too_small_says_so(width: int, height: int, tiny: bool) -> None:
+    """In place of its screen."""
+    told: list[Any] = []
+    screen = bare(BaseScreen, Noted(), set_class=lambda on, name: told.append((name, on)))
+    with pytest.raises(StopIteration):
+        screen._on_resize(SimpleNamespace(size=SimpleNamespace(width=width, height=height))).send(None)
+    assert told == [("-tiny", tiny)]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_text_is_copied_by_the_page_where_there_is_one(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the terminal elsewhere."""
+    told: list[str] = []
+    monkeypatch.setattr("textual.app.App.copy_to_clipboard", lambda _, text: told.append(f"terminal {text}"))
+    app = ConsoleApp.__new__(ConsoleApp)
+    vars(app).update(
+        page=SimpleNamespace(there=there, copy=lambda text: told.append(f"page {text}")), _clipboard="before"
+    )
+    app.copy_to_clipboard("hello")
+    assert (told, app._clipboard) == (["page hello"], "hello") if there else (["terminal hello"], "before")
+
+
+def test_the_task_of_a_screen_is_that_of_its_run() -> None:
+    """None before it was read."""
+    given = [
+        None,
+        SimpleNamespace(view_state=ViewState(now=NOW)),
+        SimpleNamespace(view_state=ViewState(now=NOW, snapshot=SNAPSHOT)),
+    ]
+    assert [bare(BaseScreen, Noted(), data=each).asked_task() for each in given] == [None, None, SNAPSHOT.run.task]

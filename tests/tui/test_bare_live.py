@@ -115,7 +115,8 @@ def test_another_run_is_read_with_its_own_reader_and_keys() -> None:
     )
     poller.close()
     assert engine.told[13:] == ["closes b.db", "closes keys"]
-    assert (poller._view, poller._keys, len(posted)) == (None, None, 4)
+    assert (poller._view, poller._keys, len(posted), poller._jobs.get_nowait()) == (None, None, 4, None)
+    assert poller._thread.is_alive() is False
 
 
 @pytest.mark.parametrize(("later_s", "listed"), [(1.9, 1), (2.0, 2)])
@@ -227,6 +228,7 @@ def test_background_jobs_answer_with_their_result_or_their_error() -> None:
     assert (jobs.idle, posted) == (False, [])
     jobs.close()
     jobs._live()
+    assert jobs._jobs.unfinished_tasks == 1
     told = [(each.then, each.result, each.error, each.failed) for each in posted]
     assert told == [(str, 7, "", repr), (str, None, "ZeroDivisionError: division by zero", None)]
     jobs.tell(str, 3)
@@ -325,7 +327,9 @@ def test_a_search_that_fails_is_told_and_builds_no_index() -> None:
     found, posted, _ = finder(broken)
     found.seek(WORDS, "by date", None, str)  # type: ignore[arg-type]
     assert (len(posted), broken.told[1:]) == (1, ["builds"])
-    finder(search)[0].close()
+    unused = finder(search)[0]
+    unused.close()
+    assert (unused._commands.get_nowait(), unused._thread.is_alive()) == (None, False)
 
 
 def test_only_the_newest_of_waiting_searches_is_made() -> None:
@@ -553,6 +557,9 @@ ACTIONS = (keyed("pause", "p"), keyed("stop", "x"), keyed("sort", "o", scopes=(S
         ({"pause": "?"}, ["pause: ? = question_mark"]),
         ({"pause": "question_mark"}, ["pause: ? = question_mark"]),
         ({"pause": "space"}, ["pause: space = space"]),
+        ({"pause": "exclamation_mark"}, ["pause: ! = exclamation_mark"]),
+        ({"pause": "tilde"}, ["pause: ~ = tilde"]),
+        ({"pause": "~"}, ["pause: ~ = tilde"]),
     ],
     ids=count(),
 )
@@ -649,7 +656,8 @@ def test_a_worker_is_stopped_asked_or_killed(snapshot: Any, requested: Any, told
         app.answer(True)
         assert app.told[1:] == ["requests kill", "kill"]
     if "StopWithBatches" in told:
-        for answer in (None, "leave", "cancel"):
+        app.answer(None)
+        for answer in ("leave", "cancel"):
             app.answer(answer)
         assert [command for command, _ in app.sent] == [Stop(cancel_batches=False), Stop(cancel_batches=True)]
 
