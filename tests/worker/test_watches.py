@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from core.commands.command import UsageError, decode
 from core.commands.review import DismissAlarm
 from core.llm.task import builtin_task
 from core.model import AskKind, Attempt, Outcome, PackPlace, Settled
+from core.quality.alarms import Watch
 from core.quality.watch_set import Ask
 from core.runs.send import send
 from core.storage.file.lock import RunLock
@@ -260,3 +263,168 @@ def test_what_a_watch_sees_of_an_answer(
         tokens=70,
     )  # fmt: skip
     assert seen == [replace(usual, **expected)]  # type: ignore[arg-type]
+
+
+class Packs:
+    """The control of packs: what it was offered, and whether an answer makes it alarm."""
+
+    size, packed, sum, sentence = 10, 40, 5.5, "4 of 40 differ"
+
+    def __init__(self, *, alarms: bool, smaller: int | None) -> None:
+        self._alarms, self._smaller = alarms, smaller
+        self.seen: list[object] = []
+
+    def offer(self, *given: object) -> None:
+        self.seen.append(given)
+
+    def answered(self, control: object) -> bool:
+        self.seen.append(control)
+        return self._alarms
+
+    def lower(self) -> int | None:
+        self.size, self.packed, self.sum, self.sentence = 0, 0, 0.0, "nothing yet"
+        return self._smaller
+
+    def restart(self) -> None:
+        self.seen.append("restarted")
+
+
+class Kept:
+    """A run file that keeps alarms and sizes of packs; ``full`` refuses both."""
+
+    def __init__(self, packs: Packs | None = None, raised: tuple[Watch, ...] = (), known: tuple[str, ...] = ()) -> None:
+        self.kept: list[Any] = []
+        self.full = False
+        self.watched: list[object] = []
+        self.packs, self.known = packs, known
+        self.set = SimpleNamespace(
+            raised=tuple(reading(each) for each in raised), canaries="canaries",
+            observe=lambda ask: [reading(Watch.FAILED)] if ask.failed else [],
+            observe_canary=lambda canary: [reading(Watch.CANARIES)] if canary == "changed" else [],
+            alarm_of_packs=self._alarm_of_packs,
+            restart=self.watched.append,
+        )  # fmt: skip
+
+    def watches(self) -> object:
+        return self.set
+
+    def _alarm_of_packs(self, *given: object) -> list[Any]:
+        self.watched.append(given)
+        return [reading(Watch.PACKS)]
+
+    def pack_control(self) -> Packs | None:
+        return self.packs
+
+    def raised_watches(self) -> frozenset[str]:
+        return frozenset(self.known)
+
+    def was_in_batch(self, _: int) -> bool:
+        return False
+
+    def set_pack_size(self, size: int, reason: str, *, now: float) -> None:
+        self._keep(size, reason, now)
+
+    def raise_alarm(self, raised: object, *, now: float) -> None:
+        self._keep(raised, now)
+
+    def _keep(self, *what: object) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        self.kept.append(what)
+
+
+def reading(watch: Watch) -> Any:
+    return SimpleNamespace(watch=watch, sentence=f"sentence of {watch.value}")
+
+
+def made(store: Kept) -> tuple[RunWatches, list[str]]:
+    paused: list[str] = []
+    given: Any = store
+    return RunWatches(given, lambda: 9.0, paused.append, fixed_chars=100), paused
+
+
+def one(settled: Settled | None = None, *, pack: PackPlace | None = None, **given: Any) -> Answer:
+    attempt = Attempt(1, 1, AskKind.ASK, "k", "o", "m", "v", NOW, 1.0, Outcome.ANSWERED, "1", pack=pack)
+    return Answer(attempt, settled, **given)
+
+
+def test_alarms_that_were_lost_are_recorded_and_pause() -> None:
+    """Those that are known are left alone; some watches only tell."""
+    store = Kept(raised=(Watch.FAILED, Watch.PACKS, Watch.CANARIES), known=(Watch.CANARIES.value,))
+    watches, paused = made(store)
+    assert [(each.watch, at) for each, at in store.kept] == [(Watch.FAILED, 9.0), (Watch.PACKS, 9.0)]
+    words = f"alarm: sentence of {Watch.FAILED.value}. Look into the labels, then dismiss the alarm and resume."
+    assert paused == [words]
+    assert watches.canaries is store.set.canaries
+    assert watches.packs is None
+
+
+def test_each_answer_is_seen_once_by_what_it_is_for() -> None:
+    """An ask that settles nothing is no ask of the watches; an alarm that cannot be written pauses all the same."""
+    store = Kept()
+    watches, paused = made(store)
+    watches.observe([one(canary="changed"), one(canary="same"), one(), one(Settled(1, 0, "1", None))])
+    assert [each.watch for each, _ in store.kept] == [Watch.CANARIES]
+    store.full = True
+    before = len(paused)
+    watches.observe([one(Settled(1, 0, None, "no")), one(Settled(2, 0, None, "no"))])
+    assert len(paused) == before + 2
+    assert len(store.kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("settled", "place", "offered"),
+    [
+        (Settled(3, 0, "1", None), PackPlace("p", 2, 10), [(3, "1", 10, 2)]),
+        (Settled(3, 0, None, "no"), PackPlace("p", 2, 10), []),
+        (Settled(3, 0, "1", None), None, []),
+        (None, PackPlace("p", 2, 10), []),
+    ],
+)
+def test_labels_of_packs_may_be_taken_into_the_control_sample(
+    settled: Settled | None, place: PackPlace | None, offered: list[object]
+) -> None:
+    """Labels alone, of packs alone."""
+    store = Kept(Packs(alarms=True, smaller=5))
+    watches, _ = made(store)
+    watches.observe([one(settled, pack=place)])
+    assert store.packs is not None
+    assert store.packs.seen == offered
+    assert store.watched == []
+
+
+@pytest.mark.parametrize(
+    ("alarms", "smaller", "full", "reason"),
+    [
+        (False, 5, False, None),
+        (True, 5, False, "4 of 40 differ: packs of 10 color labels; from now on packs hold 5"),
+        (True, 1, False, "4 of 40 differ: packs of 10 color labels; from now on every text is asked about alone"),
+        (True, None, False, "4 of 40 differ: packs of 10 color labels"),
+        (True, 5, True, "4 of 40 differ: packs of 10 color labels; from now on packs hold 5"),
+    ],
+)
+def test_packs_that_color_labels_become_smaller(
+    alarms: bool, smaller: int | None, full: bool, reason: str | None
+) -> None:
+    """Where no smaller size is left the control begins anew; the alarm has the figures of the size before."""
+    store = Kept(packs := Packs(alarms=alarms, smaller=smaller))
+    store.full = full
+    watches, paused = made(store)
+    watches.observe([one(control="answer")])
+    assert packs.seen == ["answer", *(["restarted"] if alarms and smaller is None else [])]
+    assert store.watched == ([(reason, 40, 5.5)] if reason else [])
+    sizes = [(smaller, reason, 9.0)] if smaller and alarms and not full else []
+    assert [each for each in store.kept if isinstance(each, tuple) and len(each) == 3] == sizes
+    assert len(store.kept) == (0 if full or not alarms else 1 + len(sizes))
+    assert paused == []
+
+
+@pytest.mark.parametrize(("watch", "packs"), [(Watch.PACKS, True), (Watch.FAILED, True), (Watch.PACKS, False)])
+def test_a_dismissed_watch_begins_anew(watch: Watch, packs: bool) -> None:
+    """That of packs with its control."""
+    store = Kept(control := Packs(alarms=False, smaller=None) if packs else None)
+    watches, _ = made(store)
+    watches.restart(watch.value)
+    assert store.watched == [watch]
+    if control is not None:
+        assert control.seen == (["restarted"] if watch is Watch.PACKS else [])
