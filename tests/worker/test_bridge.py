@@ -333,6 +333,10 @@ async def test_places_are_kept_until_the_worker_is_gone(monkeypatch: pytest.Monk
     assert await serving == 0
     assert (asyncio.get_running_loop().time() - began >= 0.05) is bool(address)
     assert scene.done[-1] == "cancelled"
+    said = len(scene.said)
+    await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if "say_alive" in repr(task)]
+    assert len(scene.said) == said
     assert not [each for each in scene.said if isinstance(each, Unreachable)]
 
 

@@ -398,3 +398,177 @@ def test_names_and_versions_of_places() -> None:
     assert ours.complaint(theirs, "vm") == (
         "the place on vm has labeltui 2 on Python 3.12, the coordinator labeltui 1 on Python 3.11: install the same there"
     )
+
+
+def test_a_conversation_without_a_rubric_travels_whole() -> None:
+    """Its head holds the settings alone; an empty one is none either."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        bare = (ChatMessage("user", "a"), ChatMessage("assistant", "b"))
+        calls = [asyncio.ensure_future(desk.fleet.ask(permit(), each, SETTINGS)) for each in (bare, (), asked())]
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        (give,) = (each for each in desk.link.sent if isinstance(each, Give))
+        assert {head.number: head.system for head in give.heads} == {
+            give.orders[0].head: None, give.orders[2].head: ChatMessage("system", "rubric"),
+        }  # fmt: skip
+        assert [order.messages for order in give.orders] == [bare, (), (ChatMessage("user", "text"),)]
+        assert give.orders[0].head == give.orders[1].head
+        for call in calls:
+            call.cancel()
+
+    played(story, places=1, width=9)
+
+
+def test_a_fleet_that_is_closed_sends_nothing_more() -> None:
+    """What was gathered to be sent is not; one that was never begun has nothing to close."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        call = desk.call()
+        await asyncio.sleep(0)
+        flush = desk.fleet._flush
+        assert flush is not None
+        await desk.fleet.aclose()
+        assert flush.cancelled()
+        assert desk.link.sent[-1] == "closed"
+        assert desk.link.gives == []
+        assert desk.fleet._link is None
+        call.cancel()
+
+    played(story, places=1)
+
+    async def idle(desk: Desk) -> None:
+        await desk.fleet.aclose()
+
+    assert played(idle).link.sent == []
+
+
+def test_only_places_that_are_ready_have_a_rate() -> None:
+    """One that was lost makes no calls."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        desk.finish(1, 1, 2)
+        assert [each.rate_per_min for each in desk.fleet.places()] == [120.0]
+        desk.hear(Reached("place-1", "lost", "vm-1", "gone"))
+        assert [each.rate_per_min for each in desk.fleet.places()] == [0.0]
+
+    played(story, places=1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_process_between_that_says_nothing_for_thirty_seconds_is_replaced() -> None:
+    """Whatever it says begins the span anew; all of its places are lost with it."""
+    desk = Desk(places=1)
+    now = asyncio.get_running_loop().time
+    began = now()
+    await desk.ready(1)
+    await asyncio.sleep(20.5)
+    desk.hear(Unreachable(""))
+    await asyncio.sleep(29)
+    assert "closed" not in desk.link.sent
+    assert desk.fleet.places()[0].state == "ready"
+    await asyncio.sleep(1)
+    assert now() - began == pytest.approx(50.5)
+    assert desk.link.sent[-1] == "closed"
+    assert desk.fleet.why_full() == "no place: the process that keeps them said nothing for 30 s"
+    first, desk.link = desk.link, Link()
+    await asyncio.sleep(1.1)
+    assert [type(each) for each in desk.link.sent] == [Setup, Keys]
+    await asyncio.sleep(28)
+    assert "closed" not in desk.link.sent
+    await asyncio.sleep(2)
+    assert "closed" in desk.link.sent
+    await desk.fleet.aclose()
+    assert first.sent.count("closed") == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_link_is_opened_again_after_ever_longer_pauses() -> None:
+    """One, two, four, eight, then ten seconds; after an answer a second again."""
+    opened: list[float] = []
+    now = asyncio.get_running_loop().time
+    began = now()
+    hears: list[Callable[[object], None]] = []
+
+    async def connect(hear: Callable[[object], None]) -> Link:
+        opened.append(round(now() - began, 3))
+        hears.append(hear)
+        if len(opened) == 1:
+            raise OSError("no memory")
+        if len(opened) == 2:
+            raise ValueError("odd")
+        link = Link()
+        if len(opened) != 7:
+            link.end.set()
+        else:
+            hear(Report("place-1", Taken((Finished(99, 0.5, REPLY, VERDICT),))))
+            asyncio.get_running_loop().call_later(0.5, link.end.set)
+        return link
+
+    fleet = PlacesFleet(PlacesWanted("", 1, 2), connect, Setup("{}", "v1", None), clock=now, noted=lambda _: None)
+    fleet.start()
+    await asyncio.sleep(0.5)
+    assert fleet.why_full() == "no place: the process that keeps them cannot be started (no memory)"
+    hears[0](Reached("place-1", "starting"))
+    await asyncio.sleep(1)
+    assert fleet.why_full() == "no place: the link to the process that keeps them broke (ValueError)"
+    await asyncio.sleep(40)
+    assert opened == [0.0, 1.0, 3.0, 7.0, 15.0, 25.0, 35.0, 36.5, 38.5]
+    await fleet.aclose()
+
+
+def test_what_was_said_of_a_cluster_is_taken_back_when_a_place_is_reached() -> None:
+    """A place that starts says that there is one."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready()
+        desk.hear(Unreachable("the head is gone"))
+        desk.hear(Unreachable("the head is gone"))
+        assert desk.fleet.why_full() == "no place: the head is gone"
+        desk.hear(Reached("place-1", "starting"))
+        assert desk.fleet.why_full() == "no place: 2 starting"
+        desk.hear(Unreachable(""))
+
+    assert played(story).said == ["no place: the head is gone"]
+
+
+def test_a_second_version_of_the_task_has_heads_of_its_own() -> None:
+    """The places are told it, and the rubric travels again."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        calls = [desk.call()]
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        desk.fleet.renew(Setup("{}", "v2", None))
+        calls.append(desk.call())
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        (_, first, _), (_, second, _) = desk.link.gives
+        assert (len(first), len(second)) == (1, 1)
+        assert first != second
+        assert [each.task_version for each in desk.link.sent if isinstance(each, Setup)] == ["v1", "v2"]
+        for call in calls:
+            call.cancel()
+
+    played(story, places=1, width=9)
+
+
+@pytest.mark.parametrize("kind", ["report", "setup"])
+def test_defaults_of_what_travels_say_nothing(kind: str) -> None:
+    """No notes, no parts, no time for a verdict, a pack of one; secrets are not shown."""
+    if kind == "report":
+        finished = Finished(1, 0.5)
+        assert (finished.reply, finished.failure, finished.broken, finished.parts, finished.judged_s) == (
+            None, None, "", (), 0.0,
+        )  # fmt: skip
+        assert Taken() == Taken((), (), (), loading=False)
+    else:
+        assert Order(1, "a", "live", 1, ()).size == 1
+        assert Setup("{}", "v1", None).refused == {}
+        assert "gsk_1" not in repr(Keys({"a": "gsk_1"}))
