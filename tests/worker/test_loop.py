@@ -535,3 +535,303 @@ def test_whatever_a_person_does_wakes_the_loop_at_once() -> None:
         worker._wake.clear()
         act()
         assert worker._wake.is_set()
+
+
+class Guard:
+    """A validation that is loaded when a test says so."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.did: list[str] = []
+        self.go, self.error = asyncio.Event(), error
+
+    async def judge(self, _: Any) -> Any:
+        return None
+
+    async def load(self) -> None:
+        self.did.append("loads")
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.asyncio
+async def test_a_validator_is_loaded_once_the_first_call_is_out() -> None:
+    """The lane begins before; whatever goes wrong is raised by the loop."""
+    desk = Desk()
+    worker, guard = desk.worker, Guard()
+    worker._guard, worker._loaded = (lambda: guard), False  # type: ignore[assignment, return-value]
+    loading = asyncio.create_task(worker._load_guard())
+    await asyncio.sleep(0)
+    assert (desk.lane.did, guard.did, worker._loaded, worker._wake.is_set()) == (["begins"], [], False, True)
+    desk.lane.out = 1
+    worker._wake.clear()
+    worker._send()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (guard.did, worker._loaded) == (["loads"], False)
+    guard.go.set()
+    await loading
+    assert worker._loaded
+    assert worker._wake.is_set()
+    assert worker._broken is None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_a_validator_is_not_loaded_where_places_judge(elsewhere: bool) -> None:
+    """Nor one that needs no loading; the lane is given what makes the calls."""
+    desk = Desk()
+    worker, guard = desk.worker, Guard()
+    begun: list[Any] = []
+    desk.lane.begin = begun.append  # type: ignore[method-assign]
+    worker._fleet = SimpleNamespace() if elsewhere else None  # type: ignore[assignment]
+    worker._guard = guard if elsewhere else SimpleNamespace(judge=None)  # type: ignore[assignment]
+    worker._loaded = False
+    await worker._load_guard()
+    assert worker._loaded
+    assert guard.did == []
+    assert (begun[0] is worker._fleet) is elsewhere
+    assert worker._judge is worker._guard
+
+
+@pytest.mark.asyncio
+async def test_a_validator_that_cannot_be_built_or_loaded_ends_the_loop() -> None:
+    """Its error is raised there; it counts as loaded in no case."""
+    for guard in (Guard(ImportError("no module")), None):
+        desk = Desk()
+
+        def build(guard: Any = guard) -> Any:
+            if guard is None:
+                raise ImportError("no module")
+            return guard
+
+        desk.worker._guard, desk.worker._loaded = build, False
+        desk.worker._first_call.set()
+        if guard is not None:
+            guard.go.set()
+        await desk.worker._load_guard()
+        assert str(desk.worker._broken) == "no module"
+        assert not desk.worker._loaded
+        assert desk.worker._wake.is_set()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_batches_are_looked_after_beside_the_calls() -> None:
+    """Every tick where nothing else is said; cancelled once, where that was requested."""
+    batches = Batches(1)
+    desk = Desk(batches=batches)
+    worker = desk.worker
+    at: list[float] = []
+    now = asyncio.get_running_loop().time
+    began = now()
+    spans = iter((0.05, 7.0, 0.0, 7.0, 7.0))
+
+    async def step(_guard: Any, *, held: bool) -> float:
+        at.append(round(now() - began, 4))
+        return next(spans)
+
+    batches.step = step  # type: ignore[method-assign]
+    running = asyncio.create_task(worker._run_batches())
+    await asyncio.sleep(0.3)
+    assert at == []
+    worker._judge = Guard()  # type: ignore[assignment]
+    worker._cancel_batches = True
+    worker._wake.clear()
+    await asyncio.sleep(0.6)
+    assert batches.did == ["cancelled"]
+    assert not worker._cancel_batches
+    assert worker._wake.is_set()
+    assert at == [0.4, 0.45, 0.65, 0.651, 0.851]
+    running.cancel()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_batches_wait_for_a_run_file_that_cannot_be_written() -> None:
+    """A second; any other error ends the loop, unless another one did before."""
+    batches = Batches(1)
+    desk = Desk(batches=batches)
+    worker = desk.worker
+    worker._judge = Guard()  # type: ignore[assignment]
+    at: list[float] = []
+    errors: list[Exception] = [sqlite3.OperationalError("full"), ValueError("odd")]
+    now = asyncio.get_running_loop().time
+    began = now()
+
+    async def step(_guard: Any, *, held: bool) -> float:
+        at.append(round(now() - began, 3))
+        raise errors[len(at) - 1]
+
+    batches.step = step  # type: ignore[method-assign]
+    await worker._run_batches()
+    assert at == [0.0, 1.0]
+    assert worker._broken is errors[1]
+    assert worker._wake.is_set()
+    at.clear()
+    errors[:] = [ValueError("odder")]
+    await worker._run_batches()
+    assert str(worker._broken) == "odd"
+    worker._batches = None
+    await worker._run_batches()
+    assert at == [1.0]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("span_s", "woken_s", "slept_s"), [(5.0, None, 5.0), (5.0, 2.0, 2.0), (0.0, None, 0.001), (-1.0, None, 0.001)]
+)
+async def test_the_loop_sleeps_until_something_wakes_it(span_s: float, woken_s: float | None, slept_s: float) -> None:
+    """What woke it before is not slept over, and wakes it once."""
+    worker = Desk().worker
+    now = asyncio.get_running_loop().time
+    began = now()
+    if woken_s is not None:
+        asyncio.get_running_loop().call_later(woken_s, worker._wake.set)
+    await worker._sleep(span_s)
+    assert now() - began == pytest.approx(slept_s)
+    assert not worker._wake.is_set()
+    worker._wake.set()
+    began = now()
+    await worker._sleep(span_s)
+    assert now() == began
+    assert not worker._wake.is_set()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_each_turn_sends_beats_and_sleeps_for_a_tick_at_most() -> None:
+    """Nothing is sent while calls are held; where the next may go out sooner, it wakes then."""
+    desk = Desk()
+    worker, lane = desk.worker, desk.lane
+    loop_time = asyncio.get_running_loop().time
+    began = loop_time()
+    worker._clock = lambda: 100.0 + loop_time() - began
+    at: list[float] = []
+    desk.broker.at_once = 4
+
+    def send(held: Any) -> Sent:
+        at.append(round(loop_time() - began, 3))
+        return Sent(wait=Wait(worker._clock() + (0.05 if len(at) == 1 else 9.0), "", "", "quota"))
+
+    lane.send = send  # type: ignore[method-assign]
+    working = asyncio.create_task(worker._work())
+    await asyncio.sleep(0.3)
+    assert at == [0.0, 0.05, 0.25]
+    assert worker._wait is not None
+    worker.pause("by ana")
+    await asyncio.sleep(0.25)
+    assert len(at) == 3
+    assert worker._wait is None
+    assert desk.beats[-1].reason == "by ana"
+    lane.ready = False
+    worker.resume()
+    await asyncio.sleep(0.25)
+    assert len(at) == 3
+    lane.out = 1
+    worker.stop()
+    await asyncio.sleep(1)
+    assert not working.done()
+    lane.out = 0
+    assert (await working).reason == "stopped by the operator"
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_stop_waits_until_batches_are_cancelled_at_the_server() -> None:
+    """For fifteen seconds at most."""
+    desk = Desk(batches=Batches(1))
+    worker = desk.worker
+    loop_time = asyncio.get_running_loop().time
+    began = loop_time()
+    worker._clock = lambda: 100.0 + loop_time() - began
+    worker._cancel_batches = True
+    worker.stop()
+    working = asyncio.create_task(worker._work())
+    await asyncio.sleep(14.9)
+    assert not working.done()
+    await asyncio.sleep(0.3)
+    assert working.done()
+    other = Desk(batches=Batches(1))
+    other.worker.stop()
+    assert (await other.worker._work()).stopped
+
+
+def test_a_new_version_waits_for_calls_that_are_out() -> None:
+    """A stop comes before it."""
+    desk = Desk()
+    desk.worker._renewing = True
+    assert asyncio.run(desk.worker._work()) == Ending(RunState.RUNNING, "the task changed", renews=True)
+    desk.worker.stop()
+    assert asyncio.run(desk.worker._work()).reason == "stopped by the operator"
+
+
+def test_the_end_of_a_run_with_failed_texts_names_labels_in_another_form() -> None:
+    """Once, as an event of the run."""
+    desk = Desk(pending=0, failed=3)
+    desk.rejudgeable = 2
+    desk.lane.sent = Sent(idle=True)
+    desk.worker.queue.front(1)
+    desk.worker._send()
+    assert [text for _, text in desk.events] == [
+        "2 of them hold a label in another form: `labeltui rejudge mail --tolerant` accepts it."
+    ]
+    assert desk.worker._ending == Ending(RunState.DONE, "everything is settled, 3 of them failed")
+
+
+def test_what_a_call_came_to_is_noted_where_the_disk_takes_it() -> None:
+    """As an event about a key; an error that ends the run is its end."""
+    desk = Desk()
+    desk.worker._noted("a sentence")
+    assert desk.events == [("key", "a sentence")]
+
+    def full(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("full")
+
+    desk.store.add_event = full
+    desk.worker._noted("another")
+    desk.worker._run_over("the model is gone")
+    assert desk.worker._ending == Ending(RunState.STOPPED, "the model is gone", broken=True)
+
+
+@pytest.mark.parametrize(("pack", "window"), [(1, 256), (0, 2_048), (10, 2_048)])
+def test_packs_need_a_larger_window(monkeypatch: pytest.MonkeyPatch, pack: int, window: int) -> None:
+    """So that there are enough short texts to choose from."""
+    monkeypatch.setattr(f"{__name__}.TASK", replace(TASK, pack=pack))
+    assert Desk().worker.queue._window == window
+
+
+def test_who_asks_for_what_a_worker_does_itself_is_refused() -> None:
+    """A command knows by whom it was sent, when, and of which run."""
+    worker: Any = SimpleNamespace()
+    store: Any = SimpleNamespace(path=Path("/runs/mail.db"))
+    row: Any = SimpleNamespace(requested_by="ana", id="c1")
+    run = loop.WorkedRun(worker, store, row, 9.0)
+    assert (run.name, run.by, run.now, run.command_id) == ("mail", "ana", 9.0, "c1")
+    assert (run.worker, run.store) == (worker, store)
+    for act in (lambda: run.start(3), run.swap_keys, lambda: run.views_of(TASK)):
+        with pytest.raises(RuntimeError):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument", "recorded", "sentence"),
+    [
+        ("pause", "", "", ""),
+        ("no such", "x", "x", "not possible: this version"),
+        ("budget", "{", "{", "not possible: the command budget"),
+    ],
+)
+def test_a_command_is_applied_and_acknowledged(kind: str, argument: str, recorded: str, sentence: str) -> None:
+    """One that cannot be is acknowledged too, with the reason."""
+    desk = Desk()
+    told: list[Any] = []
+    desk.store.acknowledge = lambda row, argument, said, *, now, wanted: told.append((row, argument, said, now, wanted))
+    row: Any = SimpleNamespace(kind=kind, argument=argument, requested_by="ana", id="c1")
+    loop.handle(desk.worker, desk.store, row, 9.0)  # type: ignore[arg-type]
+    ((of, kept, said, at, _),) = told
+    assert (of, kept, at) == (row, recorded, 9.0)
+    assert said.startswith(sentence)
+    assert said
+    assert bool(desk.worker.paused) is (kind == "pause")
