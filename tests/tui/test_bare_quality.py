@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual.content import Content
 
 from core.commands.review import DismissAlarm, GrowSample, RelabelWindow
 from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts_of
@@ -121,17 +122,21 @@ def test_figures_are_drawn_in_their_pane(monkeypatch: pytest.MonkeyPatch) -> Non
     parts.of["#quality"] = pane
     told: list[Any] = []
     monkeypatch.setattr(
-        "tui.text.quality.lines", lambda *given, **named: told.append((*given[1:], *named.values())) or []
+        "tui.text.quality.lines",
+        lambda *given, **named: told.append((*given[1:], *named.values())) or [Content("figures")],
     )
     screen, app = figures(query_one=parts, _training=True, _student="student", _rule="rule")
     screen._draw()
     pane.size.width = 20
     screen._draw()
     assert told == [(87, "student", "rule", True), (40, "student", "rule", True)]
-    assert str(pane.border_title) == "Quality · 200 checked"
+    assert (str(pane.border_title), text.shown) == ("Quality · 200 checked", "figures")
+    screen._quality = SimpleNamespace(line="l" * 300)
+    screen._draw()
+    assert len(str(pane.border_title)) == 200
     screen._quality = None
     screen._draw()
-    assert len(told) == 2
+    assert len(told) == 3
     screen._reading = True
     screen._failed("no file")
     assert (screen._reading, app.told) == (False, ["error: no file"])
@@ -361,11 +366,12 @@ def test_runs_are_compared_when_the_screen_opens() -> None:
 def test_a_comparison_is_drawn_in_the_width_of_its_pane(monkeypatch: pytest.MonkeyPatch) -> None:
     """In forty cells at least; nothing before both were compared."""
     widths: list[int] = []
-    monkeypatch.setattr(compare, "compared", lambda found, width: widths.append(width) or [])
+    monkeypatch.setattr(compare, "compared", lambda found, width: widths.append(width) or [Content("compared")])
     for width in (90, 20):
         parts = Parts(width)
         screen = bare(CompareScreen, Noted(), query_one=parts, _found=comparison())
         screen._draw()
+        assert parts.of["#compared"].shown == "compared"
         assert str(parts.of["#compared"].border_title) == f"Compare · {'a' * 80} · {'b' * 26}…"
     assert widths == [87, 40]
     for state in ({"_found": None}, GONE):

@@ -164,8 +164,9 @@ def test_a_label_that_was_found_answers_the_item_that_was_shown() -> None:
     screen._find_label(MANY)
     app.answer(None)
     app.answer(("v4", ""))
+    assert app.told == ["FindLabel", "answers v4"]
     screen._session.queue.pop(0)
-    app.answer(("v4", ""))
+    app.answer(("v5", ""))
     assert app.told == ["FindLabel", "answers v4"]
     screen.do_cannot_tell()
     assert app.told[2:] == ["answers None"]
