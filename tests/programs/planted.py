@@ -57,6 +57,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
 EQUIVALENT = {
     "core/quality/agreement.py: logic: if self.value is None or self.low is None or self.high is None:":
         "a coefficient and both ends of its interval are None together or not at all",
+    "core/quota/ledger/ledger.py: number: self._serial = 0":
+        "serial numbers of accounts are compared with each other, and only for being the same",
+    "core/quota/ledger/ledger.py: comparison: elif behind < 0:":
+        "the same moment is set again",
     "core/quota/ledger/ledger.py: number: self._serial += 1":
         "serial numbers of accounts are compared with each other, and only for being the same",
     'core/mail/message.py: number: piece = raw[start : start + 2 * room + 2].replace("\\r\\n", "\\n")':

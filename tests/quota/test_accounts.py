@@ -515,6 +515,11 @@ def test_names_of_one_organization_lead_to_its_account() -> None:
     assert ledger.account("c", MODEL) is kept
     ledger.rename("c", "a", NOW)
     assert [ledger.account(name, MODEL).organization for name in "abc"] == ["a"] * 3
+    returned = Ledger()
+    returned.account("d", MODEL)
+    for old, new in (("a", "b"), ("d", "a")):
+        returned.rename(old, new, NOW)
+    assert [returned.account(name, MODEL).organization for name in "abd"] == ["a", "b", "a"]
 
 
 def test_merged_accounts_hold_windows_calls_and_the_longer_bench() -> None:

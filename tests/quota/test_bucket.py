@@ -71,7 +71,7 @@ def test_three_such_refusals_spread_over_hours_leave_belief() -> None:
         (Dimension.TPM, 19.0, False),
         (Dimension.TPM, 21.0, True),
         (Dimension.TPD, 590.0, False),
-        (Dimension.TPD, 610.0, True),
+        (Dimension.TPD, 600.5, True),
     ],
 )
 def test_a_refusal_contradicts_headers_only_soon_after_them(
@@ -543,6 +543,7 @@ def test_headers_that_agree_with_the_level_lift_nothing() -> None:
         (500, 500, 40, 40),
         (500, 600, 40, 40),
         (540, 500, 40, 60),
+        (501, 500, 40, 60),
         (620, 500, 40, 60),
         (640, 500, 40, 70),
         (500, 400, 0, 50),
@@ -593,7 +594,8 @@ def test_calls_that_went_out_before_a_refusal_met_the_same_surprise() -> None:
         ([2.9, 2.9, 2.0], 2.0),
         ([1.5, 1.5, 1.5], 1.0),
         ([1.6, 9.0, 9.0], 1.6),
-        ([20.0, 21.0], 20.0),
+        ([20.0, 19.0], 20.0),
+        ([20.0, 18.9], 18.9),
         ([21.0, 20.0], 21.0),
         ([22.0, 20.0], 20.0),
         ([3.0, 1.0], 3.0),

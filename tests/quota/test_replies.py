@@ -14,6 +14,7 @@ from core.quota.ledger.replies import (
     LONGEST_WAIT_S,
     RateLimitText,
     Reading,
+    _iso_duration_s,
     _refills_in_minutes,
     go_duration_s,
     infer_dimension,
@@ -517,3 +518,23 @@ def test_a_window_needs_one_of_two_numbers_that_agree(
     """No more remains than the limit, and a limit that cannot be read spoils the rest."""
     found = readings({f"x-ratelimit-{name}-tokens-day": each for name, each in told.items()}, NOW)
     assert [(each.limit, each.remaining) for each in found] == ([] if expected is None else [expected])
+
+
+def test_a_day_is_a_day_in_an_iso_duration() -> None:
+    """Each part has its own length; a part that is missing counts nothing."""
+    parts = ("P1D", "PT1H", "PT1M", "PT1S", "P2DT3H4M5.5S")
+    assert [_iso_duration_s(each) for each in parts] == [86_400, 3_600, 60, 1, 183_845.5]
+
+
+@pytest.mark.parametrize(("zeros", "seconds"), [(61, 12.0), (62, None)])
+def test_a_duration_has_at_most_64_characters(zeros: int, seconds: float | None) -> None:
+    """What is longer is none."""
+    assert go_duration_s("0" * zeros + "12s") == seconds
+
+
+def test_a_reset_is_counted_from_the_moment_that_is_given() -> None:
+    """From the epoch where none is."""
+    told = {"limit": "1000", "remaining": "999", "reset": "1970-01-01T00:00:00.100000Z"}
+    shown = {f"x-ratelimit-{name}-requests": each for name, each in told.items()}
+    found = [reading.dimension for given in ((), (0.0,), (1.0,)) for reading in readings(shown, *given)]
+    assert found == [Dimension.RPM, Dimension.RPM, Dimension.RPD]
