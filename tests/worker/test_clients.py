@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -109,18 +110,19 @@ def test_another_version_of_the_task_has_clients_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "known", "kept"),
+    ("make", "known", "kept"),
     [
-        (Memory(), {"seed": "no seed"}, [(TASK.model.model, "stop", "no stop")]),
-        (Memory(broken=True), {}, []),
-        (None, {}, []),
+        (Memory, {"seed": "no seed"}, [(TASK.model.model, "stop", "no stop")]),
+        (lambda: Memory(broken=True), {}, []),
+        (lambda: None, {}, []),
     ],
 )
 def test_what_a_server_refuses_is_recalled_and_remembered(
-    monkeypatch: pytest.MonkeyPatch, memory: Memory | None, known: dict[str, str], kept: list[Any]
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[], Memory | None], known: dict[str, str], kept: list[Any]
 ) -> None:
     """A ledger that cannot be used costs one more refusal, nothing else."""
     monkeypatch.setattr(clients, "Dialect", lambda **given: given)
+    memory = make()
     pool = ClientPool("http://h/v1/chat/completions", TASK, print, memory)
     made: Any = pool.of(grant())
     dialect = made.given["dialect"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
 import re
 import sqlite3
+import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,9 +22,10 @@ from core.commands.catalog import Stop
 from core.commands.review import Review
 from core.errors import LabeltuiError, NoUsableKeyError
 from core.llm.task import builtin_task, versioned
-from core.model import Outcome, Reply, SampledEmail, Usage, Verdict, exits
+from core.llm.taskfile import task_to_json
+from core.model import DryRunResult, Outcome, PendingEmail, Reply, SampledEmail, Usage, Verdict, exits
 from core.quota.keys.store import KeyStore
-from core.quota.pacing.broker import Consequence, Never, Wait
+from core.quota.pacing.broker import Consequence, Never, NoKeys, Wait
 from core.runs import dry_run as dry_runs
 from core.runs import send as commands
 from core.settings import Settings, load_settings
@@ -29,6 +33,7 @@ from core.storage.file.lock import RunLock
 from core.storage.reading.sampling import sample
 from core.storage.writing.reviews import ReviewAnswer
 from core.storage.writing.store import Store
+from core.worker import dry_run as module
 from core.worker.dry_run import DryRun
 from core.worker.pacer import Slot
 from tests.conftest import NOW, MakeRun
@@ -291,3 +296,294 @@ def test_results_come_until_the_trial_ends_and_says_how(
     with pytest.raises(error, match=words) as raised:
         next(results)
     assert type(raised.value) is error
+
+
+class Grants:
+    """A pacer that grants by a script, and keeps the candidates that it was given."""
+
+    def __init__(self, *decisions: Any) -> None:
+        self.decisions, self.seen, self.ticks = list(decisions), list[Any](), 0
+        self.closed = 0
+
+    def next(self, candidates: Any) -> Any:
+        self.seen.append(candidates)
+        decision = self.decisions.pop(0) if self.decisions else "grant"
+        return Slot(candidates[0].email_id, "main", "org") if decision == "grant" else decision
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Settles:
+    """Questions that come to what a test says, each after a second; at most so many were out at once."""
+
+    def __init__(self, *ends: Any) -> None:
+        self.ends, self.out, self.most_out = list(ends), 0, 0
+        self.asked: list[tuple[int, int, int]] = []
+
+    async def ask(self, permit: Any, email: Any) -> Any:
+        self.asked.append((permit.email_id, email.attempts, len(email.bad_answers)))
+        self.out += 1
+        self.most_out = max(self.most_out, self.out)
+        try:
+            await asyncio.sleep(1.0 + email.id / 100)
+        finally:
+            self.out -= 1
+        end = self.ends.pop(0) if self.ends else {}
+        if isinstance(end, Exception):
+            raise end
+        return came_to(email, **end)
+
+
+def came_to(asked: Any, **given: Any) -> Any:
+    """What a question came to: a label where nothing else is said."""
+    attempt = SimpleNamespace(
+        raw_answer=given.pop("answer", "1"), prompt_tokens=100, completion_tokens=2, error=given.pop("error", None)
+    )
+    usual = {"label": "1", "failure": None, "run_over": "", "email": asked}
+    return SimpleNamespace(attempt=attempt, **{**usual, **given})
+
+
+def trial(pacer: Any, settles: Any) -> tuple[Any, list[Any]]:
+    """A dry run on a virtual clock, and what came of its emails."""
+    ended: list[Any] = []
+    clock = asyncio.get_running_loop().time
+    made: Any = DryRun(DRAFT, pacer, Judge(), lambda _: None, clock, ended.append)  # type: ignore[arg-type, return-value]
+    made._exchange = settles
+    return made, ended
+
+
+def sampled(count: int, text: str = "text") -> list[tuple[SampledEmail, str]]:
+    return [(SampledEmail(n, f"m{n}", "s", None, None), text) for n in range(1, count + 1)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_eight_calls_of_a_trial_are_out_at_once() -> None:
+    """The ninth waits for one of them; the pacer is told that time passes."""
+    settles, pacer = Settles(), Grants()
+    made, ended = trial(pacer, settles)
+    began = asyncio.get_running_loop().time()
+    await made.run(sampled(9))
+    assert settles.most_out == 8
+    assert asyncio.get_running_loop().time() - began == pytest.approx(2.1)
+    assert sorted(each.email.id for each in ended) == list(range(1, 10))
+    assert {(each.label, each.answer, each.why, each.calls, each.tokens) for each in ended} == {("1", "1", "", 1, 102)}
+    assert 9 <= pacer.ticks <= 25
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_an_email_is_asked_again_at_once_after_an_answer_and_last_after_an_error() -> None:
+    """Its attempts, calls and tokens are counted; an error is no call that was answered."""
+    bad = replace(pending(1), bad_answers=(("hm", "no label"),))
+    settles = Settles(
+        {"label": None, "email": bad, "answer": "hm"}, {"label": None, "answer": None, "error": "500"}, {}, {}
+    )
+    pacer = Grants()
+    made, ended = trial(pacer, settles)
+    await made.run(sampled(2))
+    assert settles.asked[:2] == [(1, 0, 0), (2, 0, 0)]
+    assert settles.asked[2:] == [(1, 1, 1), (2, 1, 0)]
+    assert [(each.email.id, each.calls, each.tokens) for each in ended] == [(1, 2, 204), (2, 1, 204)]
+    fixed = pacer.seen[0][0].prompt_chars - 4
+    assert [[each.prompt_chars - fixed for each in seen] for seen in pacer.seen] == [[4, 4], [4], [204], [4]]
+
+
+def pending(number: int) -> PendingEmail:
+    return PendingEmail(number, number - 1, f"m{number}", "s", "text", "")
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_trial_ends_with_what_ends_every_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is gone ends it with its reason; an error of the program is raised, and calls that are out are cut off."""
+    settles = Settles({"label": None, "run_over": "the model is gone"})
+    made, ended = trial(Grants(), settles)
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    with pytest.raises(LabeltuiError, match="the model is gone"):
+        await made.run(sampled(2))
+    assert (len(settles.asked), ended) == (1, [])
+    monkeypatch.undo()
+    settles = Settles(ValueError("odd"))
+    made, ended = trial(Grants("grant", "grant", Wait(None, "", "", "")), settles)
+    with pytest.raises(ValueError, match="odd"):
+        await made.run(sampled(2))
+    assert settles.out == 0
+    made, _ = trial(Grants(NoKeys("no key at all")), Settles())
+    with pytest.raises(NoUsableKeyError, match="no key at all"):
+        await made.run(sampled(1))
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(("given", "waits_s"), [({}, 180.0), ({"patience_s": 5.0}, 5.0)])
+async def test_a_trial_is_patient_for_three_minutes(given: dict[str, float], waits_s: float) -> None:
+    """Then what is left is told; it looks for a quota five times a second."""
+    pacer = Grants(*[Wait(None, "TPD", "org", "spent")] * 2_000)
+    made, ended = trial(pacer, Settles())
+    began = asyncio.get_running_loop().time()
+    await made.run(sampled(2), **given)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(waits_s, abs=0.21)
+    assert [(each.email.id, each.label, each.why, each.calls) for each in ended] == [
+        (1, None, "no key was free for it in time", 0), (2, None, "no key was free for it in time", 0),
+    ]  # fmt: skip
+    assert len(pacer.seen) == pytest.approx(waits_s * 5, abs=2)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_call_that_is_out_at_the_end_of_its_patience_is_cut_off() -> None:
+    """Nothing is said of that email's answer."""
+    settles = Settles()
+    made, ended = trial(Grants(), settles)
+    await made.run(sampled(1), patience_s=0.5)
+    assert settles.out == 0
+    assert ended == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("end", "why", "answer", "calls"),
+    [
+        (
+            {"failure": "no valid label after 3 answers", "answer": "x" * 600},
+            "no valid label after 3 answers",
+            "x" * 500,
+            1,
+        ),
+        ({"failure": "worn out", "answer": None, "error": "it fell over"}, "it fell over", "", 0),
+        ({"failure": "worn out", "answer": None, "error": None}, "worn out", "", 0),
+        ({"failure": "unusable", "answer": "", "error": "an empty answer"}, "unusable", "", 1),
+        ({"failure": "y" * 400}, "y" * 300, "1", 1),
+    ],
+)
+async def test_a_failure_of_a_trial_says_what_is_wrong_with_the_draft(
+    end: dict[str, Any], why: str, answer: str, calls: int
+) -> None:
+    """The last error where nothing was answered; long answers and sentences are cut."""
+    made, ended = trial(Grants(), Settles({"label": None, **end}))
+    await made.run(sampled(1))
+    assert [(each.label, each.why, each.answer, each.calls) for each in ended] == [(None, why, answer, calls)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_emails_that_are_stuck_are_asked_last_and_refusals_hold_the_others_back() -> None:
+    """As in a worker; one that no key can ask is told at once."""
+    pacer = Grants(Never(2, "too long"))
+    settles = Settles()
+    made, ended = trial(pacer, settles)
+    made._retries.stuck = lambda number: number == 1
+    made._retries.refusals = SimpleNamespace(holds=False)
+    await made.run(sampled(3))
+    assert [each.email_id for each in pacer.seen[0]] == [2, 3, 1]
+    assert next((each.email.id, each.why) for each in ended) == (2, "too long")
+    made, ended = trial(pacer, settles)
+    made._retries.refusals = SimpleNamespace(holds=True)
+    before = len(pacer.seen)
+    await made.run(sampled(1), patience_s=1.0)
+    assert len(pacer.seen) == before
+
+
+def test_a_trial_uses_the_server_and_the_keys_of_its_run(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    """Whatever was opened is closed, also after an error."""
+    done: list[Any] = []
+
+    @contextmanager
+    def reader(path: Path) -> Any:
+        yield SimpleNamespace(base_url=lambda: base_url)
+
+    @contextmanager
+    def keys(_: Any, url: str | None) -> Any:
+        done.append(url)
+        yield "keys"
+        done.append("keys closed")
+
+    class Pool:
+        of = None
+
+        def __init__(self, url: str | None, task: Any) -> None:
+            done.append((url, task))
+
+        async def aclose(self) -> None:
+            done.append("clients closed")
+
+    class Trial:
+        def __init__(self, *given: Any) -> None:
+            done.append(given[5] is print and given[1] is broker)
+
+        async def run(self, emails: Any) -> None:
+            done.append(emails)
+            if base_url is None:
+                raise LabeltuiError("odd")
+
+    broker = SimpleNamespace(close=lambda: done.append("broker closed"))
+    email = SampledEmail(1, "m1", "s", None, None)
+    monkeypatch.setattr(module, "RunReader", reader)
+    monkeypatch.setattr(module, "sample", lambda path, count: [(email, f"Subject: s\n\ntext {count}")])
+    monkeypatch.setattr(module, "ClientPool", Pool)
+    monkeypatch.setattr(module, "DryRun", Trial)
+    monkeypatch.setattr(module, "build_guard", lambda _: SimpleNamespace(prepare=lambda: done.append("prepared")))
+    monkeypatch.setattr(module, "KeyStore", SimpleNamespace(from_settings=keys))
+    monkeypatch.setattr(module, "broker_for", lambda given, task: broker if (given, task) == ("keys", DRAFT) else None)
+    base_url: str | None = "http://run/v1"
+    module.dry_run(tmp_path, settings, DRAFT, 5, print)
+    assert done[:4] == ["prepared", "http://run/v1", ("http://run/v1", DRAFT), True]
+    assert done[4][0][0] is email
+    assert "text 5" in done[4][0][1]
+    assert done[5:] == ["clients closed", "broker closed", "keys closed"]
+    base_url = None
+    done.clear()
+    with pytest.raises(LabeltuiError, match="odd"):
+        module.dry_run(tmp_path, replace(settings, base_url="http://settings/v1"), DRAFT, 5, print)
+    assert done[1] == "http://settings/v1"
+    assert done[-2:] == ["clients closed", "broker closed"]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (None, exits.DONE, None),
+        (LabeltuiError("gone"), exits.FAILED, "gone"),
+        (NoUsableKeyError("no key"), exits.NO_KEY, "no key"),
+        (BrokenPipeError(), exits.FAILED, None),
+    ],
+)
+def test_a_trial_is_a_process_that_says_its_results_in_lines(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception | None,
+    code: int,
+    said: str | None,
+) -> None:
+    """Its error is the last line; that nobody reads any more is none to tell."""
+    result = DryRunResult(SampledEmail(1, "m1", "s", None, None), "1", "1", "", 1, 102)
+    given: list[Any] = []
+
+    def run(path: Path, settings: Any, task: Any, count: int, ended: Any) -> None:
+        given.append((path, task.version, count))
+        ended(result)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(module, "dry_run", run)
+    monkeypatch.setattr(sys, "argv", ["dry_run", "/runs/mail.db", "5"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(task_to_json(DRAFT)))
+    assert module.main() == code
+    assert given == [(Path("/runs/mail.db"), DRAFT.version, 5)]
+    first, *rest = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (first["email"]["source_id"], first["label"], first["tokens"]) == ("m1", "1", 102)
+    assert rest == ([{"error": said}] if said else [])
+
+
+def test_the_bounds_of_a_trial() -> None:
+    """Calls at once, errors after which an email is given up, and seconds of patience."""
+    assert (module.AT_ONCE, module.TRIES, module.PATIENCE_S) == (8, 3, 180.0)

@@ -98,6 +98,9 @@ def test_a_rescan_finds_what_was_put_back_and_keeps_what_is_out() -> None:
     pending.emails[3] = email(3)
     queue.rescan()
     assert ids(queue) == [2, 3]
+    del pending.emails[3]
+    queue.rescan()
+    assert ids(queue) == [2], "what waits no longer is not offered"
 
 
 def test_an_email_that_somebody_else_settled_is_dropped() -> None:

@@ -238,6 +238,7 @@ def test_a_question_that_no_key_can_ever_ask_fails_its_email_alone(asked: str) -
         ("e@0 e@7199", [0, 0]),
         ("e@0 e@7200", [0, 2]),
         ("e@0 o@7200 e@7201", [0, 0, 3]),
+        ("e@7200 e@9000 e@14399 e@14400", [0, 0, 0, 4]),
         ("e a e a E e a e a e a e", [0, 0, 0, 0, 0, 0]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -304,3 +305,15 @@ def test_probes_count_for_two_and_blame_no_email() -> None:
     play.refused(9)
     play.answered(8)
     assert play.refused(9, probe=True) is Fault.OPEN, "what was refused before is no email's own as a probe"
+
+
+def test_nothing_is_counted_before_the_first_error_or_refusal() -> None:
+    """Nor is an email stuck, or in trouble, before."""
+    policy = RetryPolicy()
+    assert policy.clean
+    assert not policy.stuck(1)
+    assert not policy.troubled(1)
+    assert not policy.was_in_vain(1, "main")
+    assert [policy.worn_out(1, at, counts=True) for at in (0.0, 1.0)] == [0, 0]
+    assert policy.troubled(1)
+    assert not policy.clean
