@@ -357,6 +357,14 @@ def test_windows_for_people_stand_at_the_moment_in_the_order_of_dimensions() -> 
     )
 
 
+def test_a_call_that_costs_more_than_was_reserved_gives_nothing_back() -> None:
+    """What came back is counted for calls that cost less."""
+    account = account_with({})
+    for cost, returned in ((600.0, 0.0), (500.0, 0.0), (400.0, 100.0)):
+        account.settle(account.reserve(500.0, NOW), cost, (), NOW, proven=True)
+        assert account._tokens_returned == returned
+
+
 def test_calls_in_flight_are_never_fewer_than_none() -> None:
     """A call that ends twice gives its room back, and counts once."""
     account = account_with({RPM: (60, 30), TPM: (6_000, 3_000)})

@@ -538,3 +538,22 @@ def test_a_reset_is_counted_from_the_moment_that_is_given() -> None:
     shown = {f"x-ratelimit-{name}-requests": each for name, each in told.items()}
     found = [reading.dimension for given in ((), (0.0,), (1.0,)) for reading in readings(shown, *given)]
     assert found == [Dimension.RPM, Dimension.RPM, Dimension.RPD]
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("999999999999", 999_999_999_999), ("999,999,999,999", 999_999_999_999), ("1000000000000", None), ("0", None)],
+)
+def test_a_limit_in_a_text_has_at_most_twelve_digits(limit: str, expected: int | None) -> None:
+    """And is more than none."""
+    found = rate_limit_text(f"in organization `o` on tokens per minute (TPM): Limit {limit}, Used 5.")
+    assert found is not None
+    assert (found.limit, found.used) == (expected, 5)
+
+
+@pytest.mark.parametrize(("chars", "limit"), [(3_991, 30), (3_992, 3)])
+def test_the_first_four_thousand_characters_of_a_text_are_read(chars: int, limit: int) -> None:
+    """What stands behind them is not."""
+    found = rate_limit_text(" " * chars + "Limit: 30")
+    assert found is not None
+    assert found.limit == limit
