@@ -139,6 +139,12 @@ EQUIVALENT = {
         "in no time nothing refills, by either road",
     "core/quota/db/sync.py: number: _started_at: float = 0.0":
         "it is set before it is first written",
+    "core/quota/forecast/forecast.py: number: return Capacity(name, known, min(benches, default=0.0), speeds.get(name, math.inf))":
+        "an organization is only there with a key, and so with a bench",
+    "core/quota/forecast/forecast.py: comparison: if high - low < 0.01:":
+        "a search that goes on comes to the same moment, to a hundredth of a second",
+    "core/quota/forecast/forecast.py: arithmetic: if high - low < 0.01:":
+        "a search that goes on comes to the same moment, to a hundredth of a second",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

@@ -9,8 +9,17 @@ import pytest
 
 from core.errors import UsageError
 from core.model import Dimension, KeyState, KeyStatus, WindowStatus
-from core.quota.forecast.forecast import Capacity, Load, Window, calls_in, capacities, forecast, seconds_for
-from core.quota.forecast.plans import plan, price_of
+from core.quota.forecast.forecast import (
+    Capacity,
+    Load,
+    Window,
+    binding_limit,
+    calls_in,
+    capacities,
+    forecast,
+    seconds_for,
+)
+from core.quota.forecast.plans import Price, plan, price_of
 
 DAY = 86_400.0
 
@@ -168,6 +177,7 @@ SLOW = Capacity("org_1", {Dimension.TPM: Window(6_000, 600, 2.0), Dimension.RPD:
         (Capacity("o", {Dimension.RPM: Window(60, -3)}), 2.0, 100, (0.0, "RPM")),
         (Capacity("o", {Dimension.RPM: Window(60, -3)}), 4.0, 100, (1.0, "RPM")),
         (Capacity("o", {Dimension.TPM: Window(600, 50)}), 5.0, 200, (0.5, "TPM")),
+        (Capacity("o", {Dimension.TPM: Window(600, 50)}), 5.0, 0.5, (200.0, "TPM")),
         (
             Capacity("o", {Dimension.RPM: Window(60, 2), Dimension.RPD: Window(1_000, 2)}, 0.0, 2.0),
             1.0,
@@ -248,3 +258,25 @@ def test_a_price_of_ones_own_may_leave_the_cached_one_out(tmp_path: Path) -> Non
     own.write_bytes(b"\xff")
     with pytest.raises(UsageError, match=r"prices\.toml cannot be read"):
         price_of("m", own)
+
+
+def test_what_nothing_is_said_of_opens_now_at_any_speed() -> None:
+    """And is not doubted."""
+    assert Window(30.0, 7.0) == Window(30.0, 7.0, 1.0)
+    assert Capacity("o") == Capacity("o", {}, 0.0, math.inf)
+    assert Load(1.0, 2.0) == Load(1.0, 2.0, 0.0)
+
+
+def test_half_a_call_binds_too() -> None:
+    """An organization that can make none does not."""
+    ways = [capacity("a", calls_per_s=1.0), capacity("b", opens_in_s=9, RPM=60)]
+    assert binding_limit(Load(1, 1), ways, 0.5) == "the server's speed"
+    assert binding_limit(Load(1, 1), ways[1:], 0.5) == ""
+    more = [capacity("a", calls_per_s=0.2), *(capacity(name, RPM=1) for name in "bc")]
+    assert binding_limit(Load(1, 1), more, 10.0) == "RPM of 2 organizations"
+
+
+def test_a_price_is_for_a_million_tokens() -> None:
+    """Of each kind."""
+    price = Price(1.0, 2.0, 4.0)
+    assert [price.of(1e6, 0, 0), price.of(1e6, 1e6, 0), price.of(0, 0, 1e6)] == [1.0, 2.0, 4.0]

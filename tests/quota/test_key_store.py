@@ -714,6 +714,23 @@ def test_of_records_with_one_alias_that_of_the_present_key_is_meant(home: Home) 
     assert not store.records()["old"].enabled
 
 
+def test_an_alias_goes_over_to_the_key_that_bears_it_now(home: Home) -> None:
+    """A key that is gone keeps its record without a name; a last change is written, what is the same is not."""
+    home.store(GROQ_API_KEYS=f"a={ONE},b={TWO}")
+    store = home.store(GROQ_API_KEYS=f"a={THREE},b={TWO}")
+    names = {each.fingerprint: each.alias for each in store.records().values()}
+    assert names == {store.fingerprint(ONE): "", store.fingerprint(TWO): "b", store.fingerprint(THREE): "a"}
+    swapped = home.store(GROQ_API_KEYS=f"b={THREE},a={TWO}")
+    assert {each.alias: each.fingerprint for each in swapped.records().values() if each.alias} == {
+        "a": store.fingerprint(TWO),
+        "b": store.fingerprint(THREE),
+    }
+    home.store(GROQ_API_KEYS=f"b@ours={THREE},a={TWO}")
+    assert [each.stated for each in swapped.records().values() if each.alias == "b"] == ["ours"]
+    home.store(GROQ_API_KEYS=f"{THREE}")
+    assert [each.stated for each in swapped.records().values() if each.alias == "b"] == ["ours"]
+
+
 # --- the keyring -----------------------------------------------------------------------------------------------------
 
 

@@ -282,6 +282,19 @@ PRICED = {"live": 2.0, "flex": 2.0, "batch": 1.0}
             Mix("auto", "batches as long as live calls can spare the time, then the rest live", 7_099, True, True),
         ),
         (
+            forecasts(1_000, 9_000, live=0.4, flex=0.4, batch=0.2),
+            8_999,
+            0.35,
+            Mix(
+                "auto",
+                "batches as long as live calls can spare the time, then the rest live; within $0.35 if batches answer at "
+                "least 25% of it, else it pauses",
+                7_099,
+                True,
+                False,
+            ),
+        ),
+        (
             forecasts(1_000, 9_000, live=2.0, batch=1.0),
             None,
             0.0,
@@ -431,3 +444,20 @@ def test_the_end_beside_live_calls(
 ) -> None:
     """A batch sent 400 s ago, which expires in 900 s: whichever ends later binds."""
     assert end_with_batches(live, OutBatches([400.0], [900.0], 0, took_s), by_s) == expected
+
+
+@pytest.mark.parametrize(("spare_s", "lane"), [(0.0, "live"), (0.5, "auto")])
+def test_batches_get_what_time_there_is(spare_s: float, lane: str) -> None:
+    """However little; none is no time for them."""
+    live, _, batch = forecasts(1_000, 9_000, **PRICED)
+    mix = _mixed(batch, live, 600 + 1_300 + spare_s, None)
+    assert (mix.lane, mix.batches_s) == (lane, spare_s or None)
+
+
+def test_nothing_left_to_ask_costs_what_its_tokens_cost_live() -> None:
+    """No share of it goes into batches."""
+    found = lane_forecasts(
+        Load(0, 500), WAYS, Tokens(1e6, 0.0, 0.0), PRICE, host="api.groq.com", limits=BatchLimits(trial=0)
+    )
+    assert [each.money for each in found] == pytest.approx([0.1, 0.1, 0.1])
+    assert [each.most_s for each in found] == [0.0, 0.0, 0.0]
