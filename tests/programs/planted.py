@@ -145,6 +145,14 @@ EQUIVALENT = {
         "a search that goes on comes to the same moment, to a hundredth of a second",
     "core/quota/forecast/forecast.py: arithmetic: if high - low < 0.01:":
         "a search that goes on comes to the same moment, to a hundredth of a second",
+    'core/quota/forecast/forecast.py: number: span = "a minute" if dimension.period_s < 3600 else "a day"':
+        "windows are of a minute or a day",
+    'core/quota/forecast/forecast.py: comparison: span = "a minute" if dimension.period_s < 3600 else "a day"':
+        "windows are of a minute or a day",
+    "core/quota/forecast/forecast.py: number: binding = weight.most_common(1)[0][0]":
+        "of the two most common ones the first is the same",
+    "core/quota/keys/swap.py: number: return key.errors_429 if _waits(key) else 0":
+        "keys that do not wait have the same number, whichever it is",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

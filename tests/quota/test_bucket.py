@@ -751,6 +751,23 @@ def test_headers_repeat_another_limit_until_it_is_adopted(source: str, needed: i
     assert not any(target.limit_shown(7_000.0) for _ in range(60))
 
 
+def test_a_limit_that_is_stated_ends_the_count_of_another_that_was_shown() -> None:
+    """It has to be shown three times from then on."""
+    target = bucket()
+    shown = [target.limit_shown(9_000.0), target.limit_shown(9_000.0)]
+    target.limit_stated(7_000.0, "operator")
+    shown += [target.limit_shown(9_000.0) for _ in range(3)]
+    assert shown == [False, False, False, False, True]
+
+
+def test_a_correction_of_less_than_a_unit_is_one() -> None:
+    """In either direction; none is none."""
+    for least, most, down, up in ((0.0, 499.5, True, False), (500.5, 600.0, False, True), (500.0, 500.0, False, False)):
+        target = bucket(available=500)
+        target._pull(least, most)
+        assert (target.corrected_down, target.corrected_up) == (down, up)
+
+
 @pytest.mark.parametrize(("dimension", "half_life_s"), [(Dimension.TPM, 600.0), (Dimension.TPD, 10_800.0)])
 def test_what_others_spend_is_forgotten_by_half(dimension: Dimension, half_life_s: float) -> None:
     """In ten minutes of a minute's window, in an eighth of a day's; sooner at a speed."""

@@ -226,3 +226,13 @@ def test_a_state_is_taken_over_within_bounds(change: dict[str, object], error: f
         assert estimator.seen == state["seen"]
         assert estimate.margin == pytest.approx(3 * (error + 0.2) * 650)
         assert (estimate.cost, estimate.completion) == (670.0, 30.0)
+
+
+@pytest.mark.parametrize(("prompt", "weight"), [(150, 0.2829), (154, 0.2829), (157, 0.19), (170, 0.06649)])
+def test_a_report_weighs_as_much_as_it_is_precise(prompt: int, weight: float) -> None:
+    """By the square of the usual error in tokens; less where it is two and a half times as far off."""
+    state = {"sums": [0.0] * 5, "error": 0.01, "completion": 30.0, "cached": 0.0, "seen": 7}
+    estimator = Estimator(MAX_COMPLETION)
+    assert estimator.recall(json.dumps(state))
+    estimator.learn(0, Usage(prompt, 30))
+    assert json.loads(estimator.state())["sums"][0] == pytest.approx(weight, rel=1e-3)

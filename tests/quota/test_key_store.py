@@ -845,7 +845,8 @@ def test_a_secret_that_was_good_stays_in_use_while_the_keyring_is_locked(ring: R
 
 def test_a_secret_is_put_asked_for_and_deleted_by_its_user(ring: Ring, tmp_path: Path) -> None:
     """The name has eight characters of the folder's hash; what is deleted is not kept from before either."""
-    store = KeyringStore(tmp_path / "keys.toml", Clock())
+    clock = Clock()
+    store = KeyringStore(tmp_path / "keys.toml", clock)
     user = store.put("a", ONE)
     here = hashlib.sha256(str((tmp_path / "keys.toml").resolve()).encode()).hexdigest()[:8]
     assert (user, ring.kept) == (f"a@{here}", {user: ONE})
@@ -862,6 +863,7 @@ def test_a_secret_is_put_asked_for_and_deleted_by_its_user(ring: Ring, tmp_path:
     assert store.find(tables, LOCAL) == []
     ring.error = None
     store.put("a", TWO)
+    clock.now += 61
     assert (store.find(tables, LOCAL)[0].secret, store.due) == (TWO, False)
     for alias in ("two words", ""):
         with pytest.raises(KeysError, match="not usable"):

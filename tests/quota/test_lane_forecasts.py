@@ -15,6 +15,7 @@ from core.quota.forecast.lanes import (
     OutBatches,
     Tokens,
     _mixed,
+    _share,
     choose_mix,
     end_with_batches,
     in_flex,
@@ -461,3 +462,12 @@ def test_nothing_left_to_ask_costs_what_its_tokens_cost_live() -> None:
     )
     assert [each.money for each in found] == pytest.approx([0.1, 0.1, 0.1])
     assert [each.most_s for each in found] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(1.0, 4.0, "25%"), (3.0, 2.0, "100%"), (0.0, 2.0, "an unknown part"), (1.0, None, "an unknown part")],
+)
+def test_the_part_that_a_budget_pays_for(part: float, whole: float | None, words: str) -> None:
+    """All of it at most."""
+    assert _share(part, whole) == words

@@ -441,6 +441,7 @@ def test_waits_of_sentences(message: str, seconds: float) -> None:
     [
         (1_000.0, 999.0, "149ms", True),
         (1_000.0, 999.0, "151ms", False),
+        (1_000.0, 999.0, "500us", True),
         (1_000.0, 999.5, "10ms", False),
         (1_000.0, 998.0, "299ms", True),
         (1_000.0, 998.0, "301ms", False),
