@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from core.errors import CallError, ModelGoneError, RequestRefusedError, ServerFailedError, TooLargeError
+from core.errors import (
+    CallError,
+    KeyRefusedError,
+    ModelGoneError,
+    PlaceLostError,
+    RequestRefusedError,
+    ServerFailedError,
+    TooLargeError,
+)
 from core.llm.packs import pack_chars, shuffled
 from core.llm.task import builtin_task, fixed_chars
 from core.model import Outcome, PendingEmail, Reply, Usage, Verdict, Wait
@@ -603,3 +611,118 @@ def test_a_pack_that_ends_the_run_says_so_once() -> None:
     room.round()
     assert [each for each in room.said if each.startswith("run over")] == ["run over: 404 gone"]
     assert len(room.queue.front(9)) == 4
+
+
+def test_a_first_n_ends_when_so_many_texts_were_asked_about() -> None:
+    """A call counts when it goes out, alone or in a pack; where one text is left no pack is made."""
+    for room in (Room(*map(email, range(1, 6))), packed(*map(email, range(1, 6)), at_once=9)):
+        room.queue.first_n = FirstN(3, dedupe=True)
+        room.round()
+        assert room.queue.first_n.full
+        assert len(room.committed) == 3
+    one = packed(*map(email, range(1, 6)))
+    one.queue.first_n = FirstN(1, dedupe=True)
+    one.round()
+    assert one.asked == ["1 main"]
+    riders = packed(*map(email, range(1, 9)), size=10, canaries=Again((50, 1)))
+    riders.known[50] = (email(50), "1")
+    riders.queue.first_n = FirstN(8, dedupe=True)
+    riders.round()
+    assert sorted(riders.asked[0]) == list(range(1, 9))
+
+
+def test_a_probe_that_no_key_takes_is_the_last_one() -> None:
+    """From then on those that are stuck are asked about."""
+    broken = ServerFailedError("500")
+    room = Room(email(1), answers={1: broken}, at_once=1)
+    room.labeled = [email(50), email(51)]
+    room.round()
+    room.round()
+    room.decisions = [Never(50, "too large")]
+    room.round()
+    room.asked.clear()
+    room.probes.clear()
+    for _ in range(3):
+        room.round()
+    assert room.asked == ["1 main"] * 3
+    assert room.probes == []
+
+
+def test_a_canary_or_a_control_that_no_key_takes_is_dropped() -> None:
+    """And fails nobody."""
+    canaries = Again((50, 1))
+    room = Room(email(1), canaries=canaries)
+    packs = Again((50, ControlAnswer(50, "1", "", 1, 4, 2)), size=4)
+    control = Room(email(1), task=PACKED, packs=packs)
+    for each, again in ((room, canaries), (control, packs)):
+        each.known[50] = (email(50), "1")
+        each.decisions = [Never(50, "too large")]
+        each.round()
+        assert again.told == ["dropped 50"]
+        assert each.asked == ["1 main"]
+        assert not [said for said in each.said if said.startswith(("failed", "stored"))]
+
+
+def test_an_email_that_no_key_takes_fails_unasked() -> None:
+    """With how often it was asked before; where the disk refuses that, it is where it was, and nothing more goes out."""
+    room = Room(email(1, bad_answers=(("x", "y"),)), email(2))
+    room.decisions = [Never(1, "too large")]
+    room.round()
+    assert room.said[:2] == ["stored 1 too large 1", "failed: too large"]
+    assert room.asked == ["2 main"]
+    full = Room(email(1), email(2))
+    full.decisions = [Never(1, "too large")]
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    full.lane._store.fail = refuse  # type: ignore[method-assign]
+    assert full.round() == Sent()
+    assert full.asked == []
+    assert [each.id for each in full.queue.front(9)] == [1, 2]
+
+
+def test_what_is_wrong_with_a_key_is_noted() -> None:
+    """In the run's events, also where a pack or what is asked again found it out."""
+    room = Room(email(1))
+    room.lane._report("", "")
+    room.lane._report("the model is gone", "a key was refused")
+    assert room.said == ["noted: a key was refused", "run over: the model is gone"]
+    refused = KeyRefusedError("403 no", status=403)
+    room = Room(email(1), email(2), answers={1: refused})
+    room.round()
+    assert [said for said in room.said if said.startswith("noted")] == [
+        "noted: main was refused for one text and is asked about another before it is out: 403 no"
+    ]
+
+
+def test_calls_that_are_cut_off_are_waited_for_and_break_nothing() -> None:
+    """Their emails are in line again, and nothing is committed."""
+    room = Room(email(1), email(2))
+
+    async def ask(*_: Any) -> Answered:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def go() -> None:
+        room.lane.begin(SimpleNamespace(ask=ask, most=lambda: 9, why_full=str))  # type: ignore[arg-type]
+        room.lane.send(room.held)
+        await asyncio.sleep(0)
+        room.lane.cut_off()
+        await room.lane.drain()
+        await asyncio.sleep(0)
+
+    asyncio.run(go())
+    assert len(room.lane) == 0
+    assert room.said == ["bound 8", "cancelled 1 main", "cancelled 2 main"]
+    assert [each.id for each in room.queue.front(9)] == [1, 2]
+    assert room.committed == []
+
+
+def test_a_place_that_was_lost_before_its_call_left_breaks_nothing() -> None:
+    """The email is asked about again."""
+    room = Room(email(1), answers={1: PlaceLostError("gone", sent=False)})
+    room.round()
+    assert room.said == ["bound 8", "cancelled 1 main unsent"]
+    assert [each.id for each in room.queue.front(9)] == [1]
+    assert room.committed == []

@@ -214,3 +214,15 @@ def test_a_window_is_read_anew_when_it_is_half_empty(window: int, fetched: list[
             seen.append(one.id)
             queue.settle(queue.take(one.id))
     assert (seen, asked) == ([1, 2, 3, 4, 5, 6], fetched)
+
+
+def test_a_rescan_begins_with_the_first_email() -> None:
+    """Which may have been requeued."""
+    queue, pending = queue_of([email(1), email(2)])
+    queue.settle(queue.take(1))
+    del pending.emails[1]
+    queue.rescan()
+    assert ids(queue) == [2]
+    pending.emails = {1: email(1), 2: email(2)}
+    queue.rescan()
+    assert ids(queue) == [1, 2]
