@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.commands import catalog, review
-from core.commands.command import Command
+from core.commands.command import Command, decode
+from core.errors import UnknownNameError, UsageError
 from core.llm.taskfile import builtin_task
 from core.model import UNCHANGED, Budget
 from tui import grammar
@@ -267,3 +270,149 @@ def words_of(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[
 def test_each_command_takes_these_words() -> None:
     """None is missing, and none is there that a person could not read about."""
     assert dict(words_of(grammar.parser())) == WORDS
+
+
+REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
+    (catalog.FirstN, {"count": 0}, ValueError, "0 is no number of texts to try"), (catalog.FirstN, {"count": True}, ValueError, "True is no number"), (catalog.FirstN, {"count": "5"}, ValueError, "'5' is no number"),
+    (catalog.SetBudget, {"budget": Budget(tokens=-1)}, ValueError, "-1 is no cap of a budget"), (catalog.SetBudget, {"budget": Budget(money=1e18)}, ValueError, "1e"), (catalog.SetBudget, {"budget": Budget(hours=True)}, ValueError, "True"),
+    (catalog.SetConcurrency, {"most": 0}, UsageError, "choose 1 to 256, or auto"), (catalog.SetConcurrency, {"most": 257}, UsageError, "257 is no number of calls"), (catalog.SetConcurrency, {"most": True}, UsageError, "True"),
+    (catalog.ChooseLane, {"lane": "fast"}, UsageError, "There is no lane 'fast'. Choose live, flex, batch, auto."), (catalog.ChooseLane, {"lane": "batch", "by_at": 0.0}, UsageError, "goes with the lane auto"),
+    (catalog.ChooseLane, {"lane": "batch", "size": 0}, UsageError, "Questions in a batch must lie between 1 and 50,000."), (catalog.ChooseLane, {"lane": "batch", "size": 50_001}, UsageError, "Questions"),
+    (catalog.ChooseLane, {"lane": "batch", "most_open": 201}, UsageError, "Batches at the server at once must lie between 1 and 200."), (catalog.ChooseLane, {"lane": "batch", "most_open": True}, UsageError, "Batches"),
+    (catalog.Label, {"email_ids": [1], "value": 5}, TypeError, "a label, a note and a name are texts"), (catalog.Label, {"email_ids": [1], "value": "1", "note": None}, TypeError, "are texts"),
+    (catalog.Note, {"email_ids": [1], "text": " \n"}, UsageError, "The note is empty. Say what should stand there."), (catalog.Note, {"email_ids": [1], "text": 5}, TypeError, "a note is a text"),
+    (catalog.Retry, {"email_ids": [-1]}, ValueError, "-1 is no number of a text"), (catalog.Retry, {"email_ids": [True]}, TypeError, "True is no number of a text"), (catalog.Skip, {"email_ids": [1 << 63]}, ValueError, "is no number"),
+    (catalog.Relabel, {"email_ids": ["1"]}, TypeError, "'1' is no number"), (catalog.Retry, {"email_ids": range(50_001)}, UsageError, "50,001 texts are too many for one command: the maximum is 50,000."),
+    (catalog.Label, {"email_ids": [-1], "value": "1"}, ValueError, "-1"), (catalog.Note, {"email_ids": [-1], "text": "x"}, ValueError, "-1"), (review.PlanSecondLooks, {"annotator": "a", "batch": 1, "email_ids": [-1]}, ValueError, "-1"),
+    (review.Review, {"answers": [{"email_id": -1, "annotator": "a"}]}, ValueError, "-1"), (review.Review, {"answers": [{"email_id": 1, "annotator": " "}]}, UsageError, "needs the name of who gave it"),
+    (review.Review, {"answers": [{"email_id": 1}]}, UsageError, "needs the name"), (review.Review, {"answers": [{"email_id": 1, "annotator": "a", "kind": "x"}]}, TypeError, "is no answer"),
+    (review.Review, {"answers": [{"email_id": 1, "annotator": "a", "value": 5}]}, TypeError, "is no answer"), (review.GrowSample, {"goal": 0}, UsageError, "0 is no size of a sample."), (review.GrowSample, {"goal": 1 << 40}, UsageError, "no size"),
+    (review.GrowSample, {"goal": True}, UsageError, "no size"), (review.AddGold, {"name": "g", "labels": [(-1, "1")]}, ValueError, "-1"), (review.AddGold, {"name": "g", "labels": [(1, 5)]}, TypeError, "a label is a text"),
+    (review.DismissAlarm, {"watch": "x"}, UsageError, "There is no watch 'x'."), (review.RelabelWindow, {"watch": "x"}, UsageError, "There is no watch 'x'."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "given", "error", "words"), REFUSED, ids=range(len(REFUSED)))
+def test_a_command_that_says_nothing_sensible_is_not_made(
+    kind: Any, given: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """What comes out of the control file is as foreign as what a person types."""
+    with pytest.raises(error) as caught:
+        kind(**given)
+    assert words in str(caught.value)
+
+
+TAKEN: list[Any] = [
+    catalog.FirstN(1), catalog.SetBudget(Budget(0, 0.0, 9e17)), catalog.SetConcurrency(1), catalog.SetConcurrency(256), catalog.ChooseLane("auto", 5.0), catalog.ChooseLane("batch", size=1, most_open=1),
+    catalog.ChooseLane("batch", size=50_000, most_open=200), catalog.Retry([0, (1 << 63) - 1]), catalog.Retry(range(50_000)), catalog.Relabel(email_ids=[1]), catalog.Skip([1]), catalog.Label([1], "x"), catalog.Note([1], "x"),
+    catalog.Stop(), catalog.Stop(cancel_batches=True), catalog.Pause(), catalog.ActivateTask(TASK), review.GrowSample(goal=1), review.GrowSample(goal=(1 << 40) - 1), review.PlanSecondLooks("a", 1, [2]),
+    review.Review([{"email_id": 1, "annotator": "a", "kind": "second", "value": None}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", TAKEN, ids=range(len(TAKEN)))
+def test_a_command_is_the_same_after_it_was_written_and_read(command: Any) -> None:
+    """At the bounds of its values, too; numbers of texts are kept as a tuple."""
+    assert decode(command.kind, command.encode()) == command
+    if getattr(command, "email_ids", None) is not None:
+        assert isinstance(command.email_ids, tuple)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("dance", "", "this version of labeltui has no command 'dance'"), ("try", "[]", "the command try cannot be read: not a JSON object"), ("try", "{", "the command try cannot be read: "),
+        ("try", '{"count": 0}', "the command try cannot be read: 0 is no number"), ("pause", '{"x": 1}', "the command pause cannot be read: "), ("try", "[" * 100_000, "the command try cannot be read: "),
+    ],
+    ids=range(6),
+)  # fmt: skip
+def test_a_command_that_cannot_be_read_is_refused(kind: str, text: str, words: str) -> None:
+    """With its kind and why."""
+    with pytest.raises(UsageError) as caught:
+        decode(kind, text)
+    assert str(caught.value).startswith(words)
+
+
+def test_a_record_holds_no_more_of_a_command_than_it_must() -> None:
+    """Numbers of texts, answers and labels have tables of their own; a version has its name."""
+    assert catalog.ActivateTask(TASK).recorded() == TASK.version
+    empty = (
+        catalog.Relabel(email_ids=[1]), review.Review([]), review.PlanSecondLooks("a", 1, [2]), review.AddGold("g", []),
+    )  # fmt: skip
+    assert {command.recorded() for command in empty} == {""}
+    assert catalog.FirstN(5).recorded() == catalog.FirstN(5).encode() == '{"count": 5}'
+    assert (catalog.Pause().encode(), catalog.Stop().encode()) == ("", "")
+    flags = {
+        kind.kind: (kind.changes_emails, kind.reversible, kind.starts_work, kind.by_signal) for kind in Command.known.values()
+    }  # fmt: skip
+    assert {name for name, each in flags.items() if each[1]} == {"retry", "skip", "label", "note"}
+    assert {name for name, each in flags.items() if each[2]} == {"resume", "try"}
+    assert {name: each[3] for name, each in flags.items() if each[3]} == {
+        "pause": "SIGUSR1", "resume": "SIGUSR2", "stop": "SIGTERM",
+    }  # fmt: skip
+
+
+OTHER = replace(TASK, rubric="other", version="other")
+
+
+@pytest.mark.parametrize(
+    ("command", "worked", "words"),
+    [
+        (catalog.ActivateTask(TASK), False, "This is the active task of mail already"), (catalog.ActivateTask(OTHER), True, None), (catalog.ActivateTask(replace(OTHER, truncate_at=100)), False, None),
+        (catalog.ActivateTask(replace(OTHER, truncate_at=100)), True, "Stop its worker first (`labeltui stop mail`)"), (catalog.Relabel(label="1"), False, None), (catalog.Relabel(), False, None),
+        (catalog.Relabel(label="9"), False, "'9' is no label of any version of the task of mail."), (catalog.Label([1], "1"), True, None), (catalog.Label([1], "9"), True, "'9' is no label of this task. Choose 1 or 0."),
+        (review.Review([{"email_id": 1, "annotator": "a", "value": "9"}]), False, "'9' is no label of this task. Choose 1 or 0."), (review.Review([{"email_id": 1, "annotator": "a", "value": None}]), False, None),
+        (review.Review([{"email_id": 1, "annotator": "a", "value": "0"}]), False, None), (catalog.Pause(), True, None),
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_what_a_run_cannot_do_is_refused_before_it_is_sent(command: Command, worked: bool, words: str | None) -> None:
+    """With what can be done instead."""
+    reader: Any = SimpleNamespace(
+        task=lambda: TASK,
+        path=Path("/runs/mail.db"),
+        versions=lambda *, counted: () if counted else (SimpleNamespace(task=OTHER),),
+    )
+    if words is None:
+        command.check(reader, worked=worked)
+    else:
+        with pytest.raises(UsageError) as caught:
+            command.check(reader, worked=worked)
+        assert words in str(caught.value)
+
+
+def test_a_version_takes_effect_with_its_texts_made_anew_where_it_sends_others() -> None:
+    """In a worker only where it does not; it is told who asked for it."""
+    resent = replace(OTHER, fields=("body",))
+    activated = SimpleNamespace(sentence="activated")
+    assert applied(catalog.ActivateTask(OTHER), None, activate=activated)[0] == "activated"
+    worker = Recorder(activate="told")
+    assert applied(catalog.ActivateTask(OTHER), worker) == ("told", None, ["activate"])
+    with pytest.raises(UsageError, match="sends other parts of each text"):
+        applied(catalog.ActivateTask(resent), Recorder())
+    with pytest.raises(UnknownNameError, match="'9' is no label"):
+        applied(catalog.Label([1], "9"), None)
+    with pytest.raises(UsageError, match=r"mail has no worker to end its batches\. Start it: `labeltui start mail`\."):
+        applied(catalog.ChooseLane("live", cancel=True), None)
+    ended = applied(catalog.ChooseLane("flex", cancel=True), Recorder(choose_lane="1 open"))[0]
+    assert ended.endswith("refused when it is full; its open batches are ended")
+    assert applied(catalog.ChooseLane("batch"), Recorder(choose_lane=""))[0].endswith("after the first texts")
+
+
+@pytest.mark.parametrize(
+    ("tolerant", "active", "moved", "more", "said"),
+    [
+        (False, "exact", (0, 3), 0, f"no answer of 3 failed texts is a label by the exact rule; {UNCHANGED}"), (False, "exact", (0, 1), 2, "no answer of 1 failed text is a label by the exact rule; 2 hold a label in another form, which `labeltui rejudge mail --tolerant` accepts"),
+        (False, "exact", (1, 3), 1_000, "1 of 3 failed texts labeled from stored answers, without a call; 1,000 hold a label in another form, which `labeltui rejudge mail --tolerant` accepts"),
+        (True, "exact", (2, 3), 9, "2 of 3 failed texts labeled from stored answers, without a call"), (False, "tolerant", (0, 3), 9, f"no answer of 3 failed texts is a label by the tolerant rule; {UNCHANGED}"),
+    ],
+)  # fmt: skip
+def test_stored_answers_are_judged_again(
+    tolerant: bool, active: str, moved: tuple[int, int], more: int, said: str
+) -> None:
+    """By the task's rule, which becomes the tolerant one where that is asked for; a worker activates it itself."""
+    store = {"task": replace(TASK, judge=active), "rejudge": moved, "rejudgeable": more}
+    command = catalog.Rejudge(tolerant)
+    assert applied(command, None, **store)[0] == said
+    told = applied(command, Recorder(), **store)
+    assert (told[0], told[2]) == (said, ["activate"] if tolerant and active == "exact" else [])
