@@ -522,13 +522,18 @@ class Sample:
                     self._keep(number, test, len(tests[number]))
 
     def _that_name(self, fault: Fault, tests: Iterable[str]) -> list[str]:
-        """Return hits of the tests whose file names both what a module sets with the fault, and that module.
+        """Return hits of the tests whose file names both what a module or its class sets with the fault, and that module.
 
         Functions of the module itself report; a list of columns or of actions, say, is read by other modules only.
         """
         tree = ast.parse((self.folder / "tree" / fault.module).read_text("utf-8"))
-        statement = next((each for each in tree.body if each.lineno <= fault.number <= (each.end_lineno or 0)), None)
-        names = _names_set(statement) if statement is not None else set()
+        around = [
+            each
+            for each in ast.walk(tree)
+            if isinstance(each, ast.stmt) and each.lineno <= fault.number <= (each.end_lineno or 0)
+        ]
+        inside = any(isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in around)
+        names = set[str]() if inside else set[str]().union(*map(_names_set, around))
         words = re.compile(rf"\b({'|'.join(names)})\b") if names else None
         found: dict[str, bool] = {}
         for file in {test.split("::")[0] for test in tests} if words is not None else ():
