@@ -106,3 +106,81 @@ def test_a_message_is_compressed_from_1025_bytes_on() -> None:
     for size, kind in ((1_024, str), (1_025, bytes)):
         raw = "Subject: s\nContent-Type: text/html\n\n"
         assert type(kept(raw + "p" * (size - len(raw)), "another text").whole) is kind
+
+
+BODY = "sixteen letters."
+SENT = f"Subject: s\n\n{BODY}"
+BOTH_PHRASES = (
+    "Mime-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\nContent-Transfer-Encoding: 7bit\n"
+    "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "begin", "headers", "middle", "body", "end"),
+    [
+        ("abc", "ab", "", 2, "", 3, "c"),
+        ("ab", "ab", "", 2, "", 3, ""),
+        (SENT, SENT, "", 28, "", 29, ""),
+        (f"Date: d\nSubject: s\nX: y\n\n{BODY}\nend", SENT, "Date: d\n", 11, "X: y\n\n", 13, "\nend"),
+        (f"Subject: s\nX: y\n\n{BODY}", SENT, "", 11, "X: y\n\n", 13, ""),
+        (f"Date: d\n\n{BODY}", SENT, "", 0, "Date: d\n\n", 13, ""),
+        (f"Subject: s\nTo: t\nX: y\n\n{BODY}", f"Subject: s\nTo: t\n\n{BODY}", "", 17, "X: y\n\n", 19, ""),
+        (f"Subject: s\nX: y\nTo: t\n\n{BODY}", f"Subject: s\nTo: t\n\n{BODY}", "", 11, "X: y\nTo: t\n\n", 19, ""),
+        (f"A: a\n\n{BODY}", f"\n\n{BODY}", "", 0, "A: a\n\n", 3, ""),
+        (f"A: a\n\n{BODY}", f"a\n\n{BODY}", "A: ", 2, "\n", 4, ""),
+        (f"{BOTH_PHRASES}{BODY}", SENT, "", 0, "\x01\x02utf-8\n\n", 13, ""),
+        (f"{BODY}\x03", BODY, "", 16, "", 17, "\x03"),
+        (f"{BODY} {BODY}", f"S: s\n\n{BODY}", "", 0, f"{BODY} ", 7, ""),
+        (BODY, f"S: s\n\n{BODY}", "", 0, "", 7, ""),
+        (f"x{BODY}y", f"S: s\n\n{BODY}", "", 0, "x", 7, "y"),
+    ],
+)
+def test_a_message_is_kept_as_what_stands_around_its_text(
+    table: sqlite3.Connection, raw: str, text: str, begin: str, headers: int, middle: str, body: int, end: str
+) -> None:
+    """Before the sent header lines, between them and the body, and behind it."""
+    assert kept(raw, text) == (None, begin, headers, middle, body, end)
+    assert through(table, raw, text) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (f"Date: d\n\n{BODY[:-1]}", f"Subject: s\n\n{BODY[:-1]}"),
+        (f"A: a\n\n{BODY}", "A: a\n\nanother sixteen."),
+        (f"A: a\n{BODY}", f"a {BODY}"),
+        (f"{BODY}\x00", BODY),
+        (f"{BODY}\x01", BODY),
+        (f"{BODY}\x02", BODY),
+    ],
+    ids=["fifteen letters", "another body", "no headers", "NUL", "the first sign", "the second sign"],
+)
+def test_a_message_of_another_form_is_kept_whole(table: sqlite3.Connection, raw: str, text: str) -> None:
+    """Where fewer than 16 characters are in common, and where a character stands for something else."""
+    assert kept(raw, text) == (raw, None, None, None, None, None)
+    assert through(table, raw, text) == raw
+
+
+@pytest.mark.parametrize(
+    ("before", "within", "behind", "kind"),
+    [
+        (1_022, 2, 0, type(None)),
+        (2, 1_020, 2, type(None)),
+        (2, 2, 1_020, type(None)),
+        (1_023, 2, 0, bytes),
+        (2, 1_021, 2, bytes),
+        (2, 2, 1_021, bytes),
+        (342, 342, 341, bytes),
+    ],
+)
+def test_pieces_of_more_than_1024_characters_are_compressed(before: int, within: int, behind: int, kind: type) -> None:
+    """All three together."""
+    raw = "a" * (before - 1) + "\nSubject: s\n" + "b" * (within - 2) + f"\n\n{BODY}" + "c" * behind
+    assert type(kept(raw, SENT).whole) is kind
+
+
+def test_what_compressing_does_not_shorten_by_two_fifths_stays_in_pieces() -> None:
+    """It could not be read in plain SQL, for little."""
+    noise = "".join(chr(0x4E00 + (number * 2_654_435_761) % 20_000) for number in range(2_000))
+    assert kept(noise + SENT, SENT) == (None, noise, 11, "\n", 13, "")
