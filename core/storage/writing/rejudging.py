@@ -12,6 +12,7 @@ from itertools import groupby
 
 from core.model import AskKind, Attempt, Outcome, Settled
 from core.storage.writing.settle import add_event, advance_cursor, book_pace, label_by_model
+from core.text import counted
 
 JudgeOf = Callable[[str], str | None]
 """Return the label that a raw answer holds, or None."""
@@ -70,7 +71,7 @@ def rejudge(
     if moved:
         advance_cursor(db)
         book_pace(db, now, labeled=moved)
-        add_event(db, now, "rejudge", f"{moved:,} failed texts labeled from stored answers, says {by}")
+        add_event(db, now, "rejudge", f"{counted(moved, 'failed text')} labeled from stored answers, says {by}")
     return moved, failed
 
 

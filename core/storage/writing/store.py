@@ -53,6 +53,7 @@ from core.storage.writing.epochs import Beat
 from core.storage.writing.intake import NewRun
 from core.storage.writing.people import PeopleWriter
 from core.storage.writing.settle import Answer, add_event, not_done
+from core.text import counted
 
 __all__ = ["Answer", "Beat", "Store"]
 
@@ -442,7 +443,7 @@ class Store(PeopleWriter):
         with self._transaction() as db:
             wrong = put_right(db)
             if wrong:
-                add_event(db, now, "repair", f"{wrong} totals put right from the rows")
+                add_event(db, now, "repair", f"{counted(wrong, 'total')} put right from the rows")
         return wrong
 
     # -- quality ---------------------------------------------------------------------------------------------------

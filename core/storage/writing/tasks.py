@@ -17,6 +17,7 @@ from core.storage.file.message import message_of
 from core.storage.file.rows import HAS_ORDERS, growing, task_to_definition
 from core.storage.reading.versions import OLDER
 from core.storage.writing.settle import add_event, advance_cursor, not_done, restore
+from core.text import counted
 
 ViewOf = Callable[[str], View]
 """What is sent of a message as it came."""
@@ -117,7 +118,7 @@ def relabel(
     if moved:
         advance_cursor(db)
         not_done(db, "texts are to be asked about again with another version of the task")
-        add_event(db, now, "task", f"{moved:,} labeled texts requeued for version {version[:8]}, says {by}")
+        add_event(db, now, "task", f"{counted(moved, 'labeled text')} requeued for version {version[:8]}, says {by}")
     return moved
 
 
