@@ -452,3 +452,199 @@ def test_sides_of_a_comparison_show_four_labels(size: Any, wanted: Any) -> None:
             60,
         )
     ] == wanted
+
+
+LONG = "x" * 60
+
+
+@pytest.mark.parametrize(
+    ("width", "place", "person", "source", "wanted"),
+    [
+        (
+            80,
+            1,
+            None,
+            LONG,
+            "<$foreground>#1 A 1 · B 0 · person —                      <$quiet>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
+        ),
+        (56, 1, "1", LONG, "<$foreground>#1 A 1 · B 0 · person 1                      <$quiet>xxxxxxxxx…"),
+        (40, 1, "1", LONG, "<$foreground>#1 A 1 · B 0 · person 1                      <$quiet>xxxxxxxxx…"),
+        (
+            80,
+            1_234_567_890,
+            "a long label",
+            "id",
+            "<$foreground>#1234567890 A 1 · B 0 · person a long label  <$quiet>id",
+        ),
+    ],
+    ids=count(),
+)
+def test_an_item_that_differs_is_a_line_of_its_width(
+    width: int, place: int, person: Any, source: str, wanted: Any
+) -> None:
+    """Its id has what is left beside 45 cells, ten at least."""
+    side = SimpleNamespace(
+        run=LONG,
+        model=LONG,
+        version="v" * 20,
+        figures=Figures(1, 0, None, tuple(label(f"{n}" * 20, 0.1, 0.1) for n in range(5))),
+    )
+    found = SimpleNamespace(
+        a=side, b=side, shared=1, flips={(f"{n:020}", LONG): n for n in range(14)}, differing=((place, source, "1", "0", person),),
+        difference=SimpleNamespace(differing=1, estimate=None, audited=0, a_right=0, b_right=0, p_value=1.0),
+    )  # fmt: skip
+    rows = quality.compared(found, width)  # type: ignore[arg-type]
+    assert toned(rows[-1]) == wanted
+    assert [row.plain for row in rows[1:3]] == [
+        f"A {'x' * 29}… · {'x' * 29}… · vvvvvvvv",
+        "            —                    00000000000… 10.0 (8.0–12.0)  11111111111… 10.0 (8.0–12.0)  22222222222… 10.0 (8.0–12.0)  33333333333… 10.0 (8.0–12.0)",
+    ]
+    flips = [row.plain for row in rows if row.plain.startswith("A 0")]
+    assert (len(flips), flips[0], flips[-1]) == (
+        12,
+        "A 000000000000000… · B xxxxxxxxxxxxxxx…: 13",
+        "A 000000000000000… · B xxxxxxxxxxxxxxx…: 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "wanted"),
+    [
+        (
+            80,
+            [
+                "",
+                "<bold $accent>Parts of the run, of the sample drawn at one rate",
+                "<$quiet>length of the text: 0 xxxx… <$foreground>1,200 checked, 93 % (90–94) agree",
+                "<$quiet>length of the text: 1 xxxx… <$foreground>1,200 checked, 93 % (90–94) agree",
+                "",
+                "<bold $accent>Watches · 1 false alarm in 100 runs",
+                "<bold $failed>! <bold $failed>wwwwwwwwwwwwwwwww…<$foreground>word word word word word word word word word word word wo…",
+                "<$quiet>· <$foreground>shares            <$foreground>steady",
+                "<$quiet>· <$foreground>x                 <$foreground>steady",
+                "<bold $failed>! wwwwwwwwwwwwwwwwwwwwwwwwwwwwww: word word word word word word word word word …",
+            ],
+        ),
+        (
+            48,
+            [
+                "",
+                "<bold $accent>Parts of the run, of the sample drawn at one rate",
+                "<$quiet>length of the text: 0 xxxx… <$foreground>1,200 checked, 93 %…",
+                "<$quiet>length of the text: 1 xxxx… <$foreground>1,200 checked, 93 %…",
+                "",
+                "<bold $accent>Watches · 1 false alarm in 100 runs",
+                "<bold $failed>! <bold $failed>wwwwwwwwwwwwwwwww…<$foreground>word word word word word …",
+                "<$quiet>· <$foreground>shares            <$foreground>steady",
+                "<$quiet>· <$foreground>x                 <$foreground>steady",
+                "<bold $failed>! wwwwwwwwwwwwwwwwwwwwwwwwwwwwww: word word wor…",
+            ],
+        ),
+        (
+            30,
+            [
+                "",
+                "<bold $accent>Parts of the run, of the sample drawn at one rate",
+                "<$quiet>length of the text: 0 xxxx… <$foreground>1,200 checked, 93 %…",
+                "<$quiet>length of the text: 1 xxxx… <$foreground>1,200 checked, 93 %…",
+                "",
+                "<bold $accent>Watches · 1 false alarm in 100 runs",
+                "<bold $failed>! <bold $failed>wwwwwwwwwwwwwwwww…<$foreground>word word word word…",
+                "<$quiet>· <$foreground>shares            <$foreground>steady",
+                "<$quiet>· <$foreground>x                 <$foreground>steady",
+                "<bold $failed>! wwwwwwwwwwwwwwwwwwwwwwwwwww…",
+            ],
+        ),
+    ],
+    ids=count(),
+)
+def test_parts_and_watches_take_what_is_left_of_their_lines(width: int, wanted: Any) -> None:
+    """Names in columns of their own; twenty cells at least for the sentence."""
+    parts = tuple(
+        SimpleNamespace(by="length of the text", name=f"{n} {LONG}", audited=1_200, accuracy=SURE) for n in range(2)
+    )
+    told = known(
+        breakdowns=parts,
+        watches=(watch("w" * 30, "alarm", "word " * 20), watch("shares", "arming"), watch("x", "unknown")),
+    )
+    rows = toned_rows([*quality._parts(told, width), *quality._watches(told, width), *quality._alarms(told, width)[:1]])
+    assert rows == wanted
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (None, "against people: none of these was reviewed (r on the monitor reviews a random sample)"),
+        (
+            DraftScore(20, 18, 0.7, 0.97, 0.82, 3, 1, 0.625),
+            "against people: 18 of 20 right (90 %, 70–97), κ 0.82\n  than the present version better on 3, worse on 1 (McNemar p = 0.62)",
+        ),
+        (DraftScore(20, 18, 0.7, 0.97, None, 0, 0, 1.0), "against people: 18 of 20 right (90 %, 70–97)"),
+        (
+            DraftScore(20, 18, 0.7, 0.97, 0.82, 0, 1, 1.0),
+            "against people: 18 of 20 right (90 %, 70–97), κ 0.82\n  than the present version better on 0, worse on 1 (McNemar p = 1)",
+        ),
+    ],
+    ids=count(),
+)
+def test_a_draft_is_compared_with_people_in_a_sentence(found: Any, wanted: str) -> None:
+    """And with the present version where they differ."""
+    assert quality.scored(found) == wanted
+
+
+@pytest.mark.parametrize(
+    ("student", "training", "wanted"),
+    [
+        (None, True, ["<$quiet>training …"]),
+        (None, False, ["<$quiet>too few labels to train on"]),
+        (
+            (NEXT, DOUBTED),
+            False,
+            [
+                "<>It would call 60.0 % 0, 30.0 % 1 work, 5.0 % a, 4.0 % b; it repeats 3 of 7 known mistakes.",
+                "<$quiet>It doubts 2 labels: E reads the most doubtful.",
+            ],
+        ),
+        (
+            (SimpleNamespace(shares={"x" * 30: 1}, total=3, repeated=0, mistakes=0), ()),
+            False,
+            ["<>It would call 33.3 % xxxxxxxxxxxxxxx…."],
+        ),
+    ],
+    ids=count(),
+)
+def test_what_a_student_would_call_is_told(student: Any, training: bool, wanted: Any) -> None:
+    """Its four most frequent labels, and what it doubts."""
+    assert toned_rows(quality._next(student, known(), training=training))[2:] == wanted
+
+
+@pytest.mark.parametrize(
+    ("alarms", "width", "wanted"),
+    [
+        (("a" * 90,), 40, "<bold $failed>! aaaaaaaaaaaaaaaaaaaaaa… · <$accent>Q answers it"),
+        (("a" * 90, "b"), 10, "<bold $failed>! aaaaaaaaaaa… and 1 more · <$accent>Q answers it"),
+        (
+            ("a" * 90,),
+            90,
+            "<bold $failed>! aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… · <$accent>Q answers it",
+        ),
+    ],
+    ids=count(),
+)
+def test_an_alarm_takes_the_line_of_what_people_checked(alarms: Any, width: int, wanted: str) -> None:
+    """With the key that answers it; twelve cells of it at least."""
+    assert toned(quality.checked(None, width, alarms)) == wanted
+
+
+def test_rare_labels_and_long_names_are_cut_in_the_line_of_what_was_checked() -> None:
+    """At twelve cells."""
+    shown = known(label("1", 0.3, 0.3), label("y" * 20, 0.1, 0.1), names={})
+    assert (
+        quality.checked(shown, 200).plain
+        == "checked 90 of 400 · 93 % (90–94) agree · yyyyyyyyyyy… 10 % (8–12) · Q shows more"
+    )
+    few = known(label("1", 0.3, None), accuracy=FEW)
+    assert (
+        toned(quality.checked(few, 200))
+        == "<$foreground>checked 90 of 400<$quiet> · <$quiet>50 % (10–90) agree<$quiet> · <$accent>Q shows more"
+    )

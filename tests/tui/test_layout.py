@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from tests.tui.fakes import TASK
-from tui.actions import active  # noqa: F401 - it names the keys
+from core.model import RunState
+from tests.tui.fakes import NOW, TASK, running
+from tui.actions import active
 from tui.actions.catalog import ALL
 from tui.actions.context import Context, Scope
 from tui.screens.guide import GuideScreen
@@ -27,6 +29,11 @@ from tui.widgets.panes.progress import ProgressFacts, ProgressPane
 from tui.widgets.panes.rate import RatePane
 from tui.widgets.panes.recent import RecentFacts, RecentPane
 from tui.widgets.panes.worker import WorkerPane
+
+SNAPSHOT = running(40, 20).snapshot(NOW)
+PAUSED = replace(SNAPSHOT, state=RunState.PAUSED)
+GONE = replace(SNAPSHOT, worker=replace(SNAPSHOT.worker, alive=False))
+TICKETS = replace(SNAPSHOT, run=replace(SNAPSHOT.run, task=replace(TASK, item="ticket")))
 
 
 @pytest.mark.parametrize(
@@ -138,4 +145,57 @@ def test_hints_of_the_footer_have_these_ranks() -> None:
         0: "places cannot_tell pack take_version filter_back update reverse beside mark_all export pane theme themes quiet suspend info tour guide",
         3: "edit enact quit",
         4: "help",
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "context", "word"),
+    [
+        ("pause", {"snapshot": PAUSED}, "resume"), ("pause", {}, "pause"),
+        ("stop", {"pending": frozenset({"stop"})}, "stop now"), ("stop", {}, "stop"),
+        ("beside", {"beside": True}, "list alone"), ("beside", {}, "record beside"),
+        ("add", {"scope": Scope.NEW_RUN}, "add a key"), ("add", {"scope": Scope.KEYS}, "add"),
+        ("hold", {"held": True}, "release view"), ("hold", {}, "hold view"),
+        ("quit", {}, "leave (worker stays)"), ("quit", {"snapshot": GONE}, "leave"),
+        ("emails", {"snapshot": TICKETS}, "tickets"), ("emails", {"snapshot": None}, "texts"),
+    ],
+)  # fmt: skip
+def test_actions_are_called_by_what_they_would_do(action: str, context: Any, word: str) -> None:
+    """As the footer and the palette name them."""
+    assert (
+        active.by_id(action).label(
+            Context(**{"scope": Scope.MONITOR, "snapshot": SNAPSHOT, "selected": None, **context})
+        )
+        == word
+    )
+
+
+def test_each_screen_has_these_actions() -> None:
+    """In the order of the palette; those of every screen are left out."""
+    everywhere = {each.id for each in active.in_scope(Scope.INFO)}
+    found = {
+        scope.name: " ".join(each.id for each in active.in_scope(scope) if each.id not in everywhere) for scope in Scope
+    }
+    assert (
+        " ".join(each.id for each in active.in_scope(Scope.INFO))
+        == "theme themes quiet suspend back info tour guide help quit"
+    )
+    assert found == {
+        "RUNS": "open new_run demo copy_run archive archived delete_run start pause stop keys compare_runs update find sort hold",
+        "MONITOR": "start pause stop swap lane batches concurrency places try_out emails keys task review quality export retry_all pane zoom hold",
+        "EMAILS": "open start pause stop swap keys task review quality ask_again messages filter filter_back update find sort reverse beside causes mark mark_all skip undo copy save retry retry_all label note raw hold",
+        "RECORD": "start pause stop swap keys task review ask_again messages skip undo copy save next previous retry label note raw hold",
+        "BATCHES": "start pause stop swap lane hold",
+        "KEYS": "open start pause stop swap emails task toggle pin try_key regroup clear_bench add remove hold",
+        "KEY": "start pause stop swap emails toggle pin try_key regroup clear_bench hold",
+        "TASK": "start pause stop swap emails keys edit editor compare dry_run enact discard pack take_version ask_again messages hold",
+        "MESSAGES": "start pause stop swap again_form next previous hold",
+        "TRIAL": "open start pause stop swap messages hold",
+        "HELP": "",
+        "INFO": "",
+        "GUIDE": "next previous",
+        "REVIEW": "quality cannot_tell unfold next_batch withdraw note raw",
+        "QUALITY": "pause review behind disagreements settle compare_versions suspicious grow top_up write_report look_at_alarm dismiss ask_again",
+        "COMPARE": "disagreements",
+        "NEW_RUN": "open write_task add",
     }
