@@ -838,3 +838,27 @@ def test_the_time_is_looked_at_every_ten_seconds_in_the_lane_that_gives_batches_
     unknown = Lane(tmp_path, choice=LaneChoice("auto", 9_000.0), emails=2_000, live=lambda _: None)
     unknown.step(held=True)
     assert unknown.said == [], "nothing is known of the speed"
+
+
+def test_a_batch_that_failed_and_has_answers_all_the_same_is_gathered(tmp_path: Path) -> None:
+    """They are paid for."""
+    made = Lane(tmp_path, parcel(), batch=status("failed", output_file_id="out"), download=line(1))
+    made.step(held=True)
+    assert made.shelf.gathered == ["1 answered"]
+    assert made.lane.packs
+
+
+def test_a_worker_passes_these_points_with_a_batch(tmp_path: Path) -> None:
+    """In this order, from packing to its end; a kill at each of them is tried elsewhere."""
+    made = Lane(tmp_path, emails=3, batch=status("completed", output_file_id="out"))
+    made.step()
+    made.step(held=True)
+    nonce = made.shelf.kept[0].nonce
+    made.client.gives["download"] = "".join(line(number, nonce=nonce) for number in (1, 2, 3))
+    made.now += 100
+    made.step(held=True)
+    assert [each for each in made.points if not each.startswith("judged")] == [
+        "before packing", "packed", "before upload", "uploaded", "before create", "created", "sent", "ended", "downloaded",
+        "before gathering", "gathering", "gathered", "closed",
+    ]  # fmt: skip
+    assert made.lane.open == 0
