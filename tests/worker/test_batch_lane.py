@@ -361,6 +361,7 @@ def test_batches_are_packed_until_as_many_are_open_as_may_be(tmp_path: Path) -> 
         10_000.0,
     )
     assert (first.model, first.task_version, first.window) == (TASK.model.model, "v1", "24h")
+    assert (first.completed, first.failed, first.status, first.sent_at) == (0, 0, "", None)
     assert made.forgotten == [1, 5, 6]
     made.step()
     assert made.shelf.closed == ["packed [1, 5, 6]", "packed [2, 7, 8]"]

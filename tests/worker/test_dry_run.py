@@ -587,3 +587,20 @@ def test_a_trial_is_a_process_that_says_its_results_in_lines(
 def test_the_bounds_of_a_trial() -> None:
     """Calls at once, errors after which an email is given up, and seconds of patience."""
     assert (module.AT_ONCE, module.TRIES, module.PATIENCE_S) == (8, 3, 180.0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("end", "order"), [({"answer": "hm"}, [1, 1, 2, 3]), ({"answer": None, "error": "500"}, [1, 2, 3, 1])]
+)
+async def test_who_was_answered_is_first_in_line_again_and_who_met_an_error_last(
+    monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], order: list[int]
+) -> None:
+    """Where others wait."""
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    settles = Settles({"label": None, **end})
+    made, ended = trial(Grants(), settles)
+    await made.run(sampled(3))
+    assert [number for number, _, _ in settles.asked] == order
+    assert len(ended) == 3

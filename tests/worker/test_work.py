@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,12 +23,14 @@ from core.errors import LabeltuiError, NoUsableKeyError, QuotaFileError, RunFile
 from core.llm.task import builtin_task
 from core.llm.taskfile import task_to_json
 from core.model import Forecast, PlacesWanted, RunState
+from core.notify.setup import NotifySetup
 from core.quota.forecast.forecast import Load
 from core.quota.pacing.broker import NoKeys
 from core.settings import Settings
-from core.worker import process
+from core.worker import notifier, process
 from core.worker.loop import Ending
 from core.worker.process import Eta, exit_code
+from tests.conftest import MakeRun
 
 RUN = Path("/runs/mail.db")
 TASK = builtin_task()
@@ -761,3 +763,70 @@ def test_a_forecast_is_of_what_is_left_and_one_of_live_calls_of_what_is_asked(
     assert {ways for _, ways in seen} == {("ways",)}
     left.pending_count = 0
     assert eta() is None
+
+
+def test_forecasts_of_less_than_a_call_and_before_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then each email is taken for a text of its own, and a part of a call for one."""
+    totals: list[float] = []
+
+    def again(texts: float, *, total: float, most: int) -> float:
+        totals.append(total)
+        return 0.0
+
+    monkeypatch.setattr(process, "expected_asks", again)
+    monkeypatch.setattr(process, "expected_controls", lambda *_: 0.0)
+    monkeypatch.setattr(process, "pack_chars", lambda *_: 5_000.0)
+    eta, _ = eta_of(Left(10), packed=TASK)
+    load = eta._load(0.1, {})
+    assert totals == [4_000.0]
+    assert load.calls == pytest.approx(0.01 + 0.003)
+    assert load.tokens == pytest.approx(0.01 * 520 + 0.003 * 102)
+
+
+class Notices:
+    """A notifier that keeps what it was made with."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self, *given: Any) -> None:
+        Notices.made.append(given)
+
+    def close(self) -> None:
+        Notices.made.append("closed")
+
+
+@pytest.mark.parametrize(
+    ("setup", "said", "notifies"),
+    [
+        (NotifySetup(), [], False),
+        (NotifySetup(urls=("json://a",)), [], True),
+        (LabeltuiError("it is no TOML"), [("notify", "nobody will be notified: it is no TOML", 5.0)], False),
+    ],
+)
+def test_a_run_is_watched_where_services_are_set_up(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, make_run: MakeRun, setup: Any, said: list[Any], notifies: bool
+) -> None:
+    """A setup that cannot be read is an event of the run; what failed is one too, where the disk takes it."""
+
+    def read(path: Path) -> NotifySetup:
+        assert path == settings.notify_path
+        if isinstance(setup, Exception):
+            raise setup
+        return setup  # type: ignore[no-any-return]
+
+    Notices.made = []
+    monkeypatch.setattr(notifier, "read_setup", read)
+    monkeypatch.setattr(notifier, "Notifier", Notices)
+    monkeypatch.setattr(notifier, "time", SimpleNamespace(time=lambda: 5.0))
+    store: Any = RunFile()
+    with notifier.notifying(make_run(["a"]), store, settings) as made:
+        assert (made is not None) is notifies
+        if notifies:
+            ((given, look, note),) = Notices.made
+            assert given is setup
+            assert look().total == 1
+            note("a service did not take it")
+            note("full")
+            said = [("notify", "a service did not take it", 5.0)]
+    assert store.said == said
+    assert Notices.made[1:] == (["closed"] if notifies else [])
