@@ -153,6 +153,8 @@ EQUIVALENT = {
         "of the two most common ones the first is the same",
     "core/quota/keys/swap.py: number: return key.errors_429 if _waits(key) else 0":
         "keys that do not wait have the same number, whichever it is",
+    "core/quota/pacing/failures.py: number: times, _ = self._rests.get(grant.email_id, (0, 0.0))":
+        "the moment is not looked at",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

@@ -760,6 +760,25 @@ def test_three_errors_are_an_outage_and_an_answer_ends_it(home: Home) -> None:
     assert ("restart",) in knee.told
 
 
+def test_a_key_that_fails_alone_is_in_an_outage_alone(home: Home) -> None:
+    """Its errors count against no email; the other key of its organization goes on."""
+    desk = Desk(home, f"a={ONE},b={TWO}", limits={RPM: 3_000})
+    for slot in [*desk.pool.slots.values()]:
+        desk.pool.learn_organization(slot, "org_1", home.now)
+    first, second = desk.pool.orgs["org_1"].slots
+    counts = []
+    for email in (1, 2, 3, 4):
+        second.in_flight, first.in_flight = 0, 9
+        desk.answer(desk.ask(9))
+        second.in_flight, first.in_flight = 9, 0
+        grant = desk.ask(email)
+        counts.append(desk.broker.failed(grant, ServerFailedError("500"), 1.0).counts_against_email)
+    assert counts == [True, True, False, True], "the fourth went out with the other key"
+    assert (first.health.out, second.health.out, desk.pool.orgs["org_1"].health.out) == (True, False, False)
+    assert desk.broker._consequences._rests[3] == (1, home.now)
+    assert desk.pool.doing()[first.secret.fingerprint].trouble == "500"
+
+
 def test_keys_of_a_restricted_organization_are_all_out(home: Home) -> None:
     """Another organization's stays; the message says what to do."""
     desk = Desk(home, f"a={ONE},b={TWO},c=gsk_third_secret_cccc")
