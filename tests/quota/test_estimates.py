@@ -228,11 +228,40 @@ def test_a_state_is_taken_over_within_bounds(change: dict[str, object], error: f
         assert (estimate.cost, estimate.completion) == (670.0, 30.0)
 
 
-@pytest.mark.parametrize(("prompt", "weight"), [(150, 0.2829), (154, 0.2829), (157, 0.19), (170, 0.06649)])
-def test_a_report_weighs_as_much_as_it_is_precise(prompt: int, weight: float) -> None:
-    """By the square of the usual error in tokens; less where it is two and a half times as far off."""
-    state = {"sums": [0.0] * 5, "error": 0.01, "completion": 30.0, "cached": 0.0, "seen": 7}
+def estimator_with(**known: object) -> Estimator:
+    """An estimator that knows only that."""
+    state = {"sums": [0.0] * 5, "error": 0.01, "completion": 30.0, "cached": 0.0, "seen": 7, **known}
     estimator = Estimator(MAX_COMPLETION)
     assert estimator.recall(json.dumps(state))
+    return estimator
+
+
+@pytest.mark.parametrize(
+    ("seen", "prompt", "weight"),
+    [(7, 150, 0.2829), (7, 154, 0.2829), (7, 157, 0.19), (7, 170, 0.06649), (5, 170, 0.06649), (4, 170, 0.2829)],
+)
+def test_a_report_weighs_as_much_as_it_is_precise(seen: int, prompt: int, weight: float) -> None:
+    """By the square of the usual error in tokens; after five reports less where it is two and a half times as far off."""
+    estimator = estimator_with(seen=seen)
     estimator.learn(0, Usage(prompt, 30))
     assert json.loads(estimator.state())["sums"][0] == pytest.approx(weight, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cached", "cost", "least"), [(0.0, 180.0, 311.5), (150.0, 30.0, 257.0), (9_000.0, 30.0, 257.0)]
+)
+def test_what_is_cached_costs_nothing(cached: float, cost: float, least: float) -> None:
+    """At most the prompt; the least that a call takes is a token of it."""
+    estimate = estimator_with(cached=cached).of(0)
+    assert (estimate.cost, estimate.least) == (cost, pytest.approx(least))
+
+
+@pytest.mark.parametrize(("texts", "completion"), [((), 32.72727), ((1,), 32.72727), ((4,), 28.63636)])
+def test_a_completion_is_shared_by_the_texts_of_a_call(texts: tuple[int, ...], completion: float) -> None:
+    """Of one where nothing else is said; it moves by an eleventh at first, later by three hundredths."""
+    estimator = estimator_with()
+    estimator.learn(0, Usage(150, 60), *texts)
+    assert estimator.completion == pytest.approx(completion, abs=1e-5)
+    late = estimator_with(seen=30)
+    late.learn(0, Usage(150, 60))
+    assert late.completion == pytest.approx(30.9)
