@@ -129,6 +129,28 @@ def test_a_grant_holds_all_that_a_call_needs(home: Home) -> None:
     assert (desk.broker.in_flight, desk.broker.at_once, desk.broker.lane, desk.broker.model) == (4, None, "live", MODEL)
 
 
+def test_a_call_is_live_and_of_one_text_where_nothing_else_is_said(home: Home) -> None:
+    """Outside every lap and probe."""
+    full = Desk(home).ask()
+    names = (
+        "email_id",
+        "alias",
+        "organization",
+        "secret",
+        "reservation",
+        "prompt_chars",
+        "asked_at",
+        "estimate",
+        "slot",
+        "org",
+    )
+    bare = Grant(**{name: getattr(full, name) for name in names})
+    assert (bare.lane, bare.texts, bare.lap, bare.in_flight, bare.in_demand) == ("live", 1, 0, None, False)
+    assert (bare.probes_org, bare.probes_slot) == (False, False)
+    assert Candidate(1, 2) == Candidate(1, 2, 1, None)
+    assert Consequence("why") == Consequence("why", False, False, False, "", None, False)
+
+
 def test_without_quotas_the_knee_counts_each_call(home: Home) -> None:
     """When it goes out, with how many are out then, and when it ends."""
     desk = Desk(home, own_server=True)

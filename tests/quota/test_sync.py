@@ -147,6 +147,20 @@ def test_a_level_that_nobody_else_changed_is_what_is_counted_here(one: Worker) -
         assert (one.stored().as_of, getattr(one.account.buckets[Dimension.TPM], flag)) == (NOW + 2, False)
 
 
+def test_what_others_spend_is_reckoned_on_where_nobody_has_written(workers: tuple[Worker, Worker]) -> None:
+    """Beside what refills; a level that another wrote refills as it says."""
+    one, two = workers
+    write_levels(one.database, {TPM: replace(LEVEL, drift=50.0)})
+    one.share()
+    one.account.reserve(10.0, NOW + 1)
+    one.share(NOW + 1)
+    assert one.account.buckets[Dimension.TPM].level == pytest.approx(4_040)
+    two.account.reserve(20.0, NOW + 1)
+    two.share(NOW + 1)
+    one.share(NOW + 2)
+    assert one.account.buckets[Dimension.TPM].level == pytest.approx(4_120)
+
+
 def test_a_level_that_another_changed_is_agreed_on(workers: tuple[Worker, Worker]) -> None:
     """Brought to now first, and written where this worker spent as well."""
     one, two = workers
