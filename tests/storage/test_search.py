@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from core.storage.reading import search as searching
 from core.storage.reading.filters import parse
 from core.storage.reading.ordering import KEYS, Order, order_sql
 from core.storage.reading.reader import RunReader
-from core.storage.reading.search import Search, index_path
+from core.storage.reading.search import Search, has_words, index_path, near_key
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
 from tests.storage.test_store import failed, labeled
@@ -293,3 +294,95 @@ def test_an_index_is_thrown_away_where_it_was_what_could_not_be_read(
         search.step()
     search.close()
     assert index_path(run).exists() == (indexed and kept)
+
+
+def steps(search: Search, typed: str, order: Order | None = None) -> list[tuple[list[int], float, bool, bool]]:
+    """Return ids, share, whether it is finished and whether by the index, of each step."""
+    search.begin(parse(typed), *([order] if order else []))
+    said = [search.step()]
+    while not said[-1].finished:
+        said.append(search.step())
+    return [(list(step.ids), round(step.share, 3), step.finished, step.indexed) for step in said]
+
+
+def test_each_step_says_what_it_found_and_how_far_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four places of rows or two of texts a step; by the index all at once, behind a stretch of texts in a large run."""
+    monkeypatch.setattr(searching, "STRETCH", 4)
+    monkeypatch.setattr(searching, "TEXT_STRETCH", 2)
+    with closing(Search(run)) as search:
+        assert steps(search, "state:pending") == [([3, 4], 0.667, False, False), ([5, 6], 1.0, True, False)]
+        assert steps(search, "contract") == [
+            ([1, 2], 0.333, False, False), ([4], 0.667, False, False), ([6], 1.0, True, False),
+        ]  # fmt: skip
+        last = Order("id", descending=True)
+        assert steps(search, "contract", last) == [
+            ([], 0.333, False, False), ([], 0.667, False, False), ([6, 4, 2, 1], 1.0, True, False),
+        ]  # fmt: skip
+        assert steps(search, "", last) == [([6, 5, 4, 3, 2, 1], 1.0, True, False)]
+        assert search.build() == 1.0
+        assert steps(search, "contract") == [([1, 2, 4, 6], 1.0, True, True)]
+        monkeypatch.setattr(searching, "FROM_TEXT_FIRST", 6)
+        assert steps(search, "contract") == [([1, 2, 4, 6], 1.0, True, True)]
+        monkeypatch.setattr(searching, "FROM_TEXT_FIRST", 5)
+        assert steps(search, "contract") == [([1, 2], 0.333, False, True), ([4, 6], 1.0, True, True)]
+
+
+@pytest.mark.parametrize(("stretch", "shares"), [(2, [0.333, 0.667, 1.0, 1.0]), (5, [0.833, 1.0]), (6, [1.0])])
+def test_an_index_is_built_in_steps(
+    run: Path, monkeypatch: pytest.MonkeyPatch, stretch: int, shares: list[float]
+) -> None:
+    """Each says which share is in it; nothing more is to be done once it is whole."""
+    monkeypatch.setattr(searching, "INDEX_STRETCH", stretch)
+    with closing(Search(run)) as search:
+        assert [round(search.build(), 3) for _ in shares] == shares
+        assert stat.S_IMODE(index_path(run).stat().st_mode) == 0o600
+        assert steps(search, "draft")[0][3] is True
+    with closing(sqlite3.connect(index_path(run))) as db:
+        assert db.execute("SELECT built_to FROM made").fetchall() == [(6,)]
+        assert db.execute("SELECT count(*) FROM words").fetchone() == (6,)
+
+
+def test_a_run_without_emails_is_searched_through_at_once(make_run: MakeRun) -> None:
+    """And its index is whole."""
+    with closing(Search(make_run([]))) as search:
+        assert steps(search, "word") == [([], 1.0, True, False)]
+        assert search.build() == 1.0
+
+
+def test_a_search_begins_before_it_steps(run: Path) -> None:
+    """That is an error of the program."""
+    with closing(Search(run)) as search, pytest.raises(RuntimeError, match="begin comes first"):
+        search.step()
+
+
+WORDS = "one two three four five six seven eight"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (WORDS, WORDS),
+        (WORDS.rpartition(" ")[0], None),
+        (f"From: a\nSubject: s\n\n{WORDS.upper()}", WORDS),
+        (f"Sender: a\n{WORDS}", f"sender a {WORDS}"),
+        ("one-two 3 three_four; FIVE six\nseven eight", WORDS),
+        ("From: a\nTo: b", None),
+        ("", None),
+        (" ".join(["word"] * 61), " ".join(["word"] * 60)),
+        (" ".join(["w" * 199] * 8), None),
+        ("x" * 1_100 + " " + " ".join("abcdefghijkl"), " ".join(["x" * 1_100, *"abcdefghijkl"])),
+        ("x" * 1_184 + " " + " ".join("abcdefghijkl"), " ".join(["x" * 1_184, *"abcdefgh"])),
+    ],
+)  # fmt: skip
+def test_nearly_equal_texts_have_their_first_sixty_words_in_common(text: str, expected: str | None) -> None:
+    """Of their first 1,200 characters behind the header lines; eight at least."""
+    assert near_key(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts", "expected"),
+    [("a", ("xAx",), True), ("a", (None, "b"), False), ("a", (None, "b", "a"), True), ("a", (), False)],
+)
+def test_a_pattern_is_looked_for_in_each_text(pattern: str, texts: tuple[str | None, ...], expected: bool) -> None:
+    """In small letters."""
+    assert has_words(pattern, *texts) is expected
