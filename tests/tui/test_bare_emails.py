@@ -25,7 +25,7 @@ from tui.screens.emails.editing import EmailEditing, Targets
 from tui.screens.emails.list import EmailsScreen
 from tui.screens.emails.listing import READING, Listing
 from tui.screens.emails.record import RecordScreen, reading
-from tui.widgets.lists.emails import KINDS, FilterLine, KindChosen, ScopeBar, list_columns
+from tui.widgets.lists.emails import KINDS, FilterLine, KindChosen, ScopeBar, Scoped, list_columns
 from tui.widgets.record_view import RecordView
 
 SNAPSHOT = running(40, 20).snapshot(NOW)
@@ -844,3 +844,73 @@ def test_the_bar_of_a_list_is_drawn_while_it_is_there(gone: Any, drawn: int) -> 
     bare(ScopeBar, Noted(), redraw=lambda: told.append(1), **gone).watch_scoped()
     assert len(told) == drawn
     assert ScopeBar.lines(SimpleNamespace(scoped=None), 80, 2) == []  # type: ignore[arg-type]
+
+
+def test_a_record_is_read_and_drawn_with_the_time_of_the_picture() -> None:
+    """The keys follow it; before any picture there is no time."""
+    shown: list[Any] = []
+    app = Noted()
+    for data, now in ((DATA, NOW), (None, 0.0)):
+        screen = bare(RecordScreen, app, _record=None, _row=email(7), data=data, asked_task=lambda: TASK, hint=lambda: app.told.append("hint"), _view=SimpleNamespace(show=lambda *given: shown.append(given)))  # fmt: skip
+        screen._arrived(RECORD)
+        assert (shown[-1], screen._record, screen._row) == ((RECORD, TASK, now), RECORD, RECORD.row)
+    assert app.told == ["hint", "hint"]
+    steps: list[int] = []
+    walking = bare(RecordScreen, app, _turn=steps.append)
+    walking.do_next()
+    walking.do_previous()
+    assert (steps, made(RecordScreen, app, email(7))._attempts_seen) == ([1, -1], -1)
+
+
+def test_a_turned_list_shows_the_page_of_its_cursor() -> None:
+    """To the row: the first page ends with the two hundredth."""
+    for cursor, offset in ((300, 0), (299, 200), (499, 0), (0, 400)):
+        ids = array("I", range(500))
+        rows = Shown(cursor)
+        found = listing(rows, ids=ids, _coming=ids)
+        told: list[int] = []
+        found._changed = lambda told=told: told.append(1)  # type: ignore[misc]
+        found.sort(WORK_ORDER.reversed)
+        assert rows.done[0][:3] == ("again", 500, offset)
+        assert told == [1]
+    empty = Shown()
+    found = listing(empty, ids=array("I"), _coming=array("I"))
+    found._swap(array("I"), 7)
+    assert empty.done == [("again", 0, 0, 0)]
+    found._swap(array("I", [1]), -7)
+    assert empty.done[1:] == [("again", 1, 0, 1)]
+
+
+@pytest.mark.parametrize(("snapshot", "settled"), [(SNAPSHOT, 20), (None, 0)])
+def test_what_was_done_is_counted_from_the_reading_on(snapshot: Any, settled: int) -> None:
+    """From nothing before the run was read."""
+    found = listing(Shown())
+    found._app.view_state.snapshot = snapshot  # type: ignore[misc]
+    found.read()
+    assert found.read_at_settled == settled
+
+
+@pytest.mark.parametrize(("kind", "why"), [(0, False), (1, True)])
+def test_rows_of_failures_say_why(kind: int, why: bool) -> None:
+    """In place of label and date; marked ones have a dot."""
+    screen = emails(Noted(), listing=Read(kind=KINDS[kind]), _marks={7}, _headed=frozenset({"from", "date"}))
+    row = screen._row(email(7, EmailState.FAILED))
+    assert (any("no valid label" in text for text, _ in row.cells), row.cells[0][0]) == (why, "●7")
+
+
+@pytest.mark.parametrize(("more", "words"), [(1, "1 more now · u updates"), (-1, "1 fewer now · u updates"), (0, "")])
+def test_a_list_says_how_many_more_there_are(more: int, words: str) -> None:
+    """Or fewer; a search says how far it is."""
+    assert Scoped(KINDS[0], 1, 1, more, ()).waiting == words
+    assert Scoped(KINDS[0], 1, 1, more, (), looked=0.37).waiting == "searching … 37 %"
+    assert Scoped(KINDS[0], 1, 1, more, (), typed="x", stirred=1_200).waiting == "1,200 done since · u updates"
+
+
+@pytest.mark.parametrize(("width", "message", "history"), [(20, 30, 30), (32, 30, 30), (62, 60, 60)])
+def test_a_record_is_thirty_cells_wide_at_least(width: int, message: int, history: int) -> None:
+    """Two cells are left to padding and a scroll bar."""
+    parts = Parts(width)
+    record = replace(RECORD, row=replace(email(7), subject="s " * 90))
+    bare(RecordView, Noted(), query_one=parts, _record=record, raw=False, _task_shown=TASK, _now=NOW)._draw()
+    assert max(len(row) for row in parts.of["#message-text"].shown.split("\n")[1:3]) == message - 1
+    assert "no call yet" in parts.of["#history-text"].shown

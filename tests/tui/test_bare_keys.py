@@ -20,8 +20,9 @@ from tui.screens.keys import list as keys_list
 from tui.screens.keys.editing import KeyEditing
 from tui.screens.keys.list import KeysScreen
 from tui.screens.keys.record import KeyRecordScreen
-from tui.screens.keys.windows import AddKey, NewKey, Regroup, ask_for_key
+from tui.screens.keys.windows import AddKey, NewKey, Regroup, _seems_secret, ask_for_key
 from tui.view_state import ViewState
+from tui.widgets.lists import rows as of_rows
 from tui.widgets.panes.keys import Organization
 
 SECRET = "gsk_" + "a" * 52
@@ -715,3 +716,69 @@ def test_the_record_is_of_the_key_of_its_name() -> None:
     opened.on_mount()
     assert (opened.focused_by_test, opened._requests, opened._alias) == ([parts.of["#past"]], -1, "lab")
     assert [each.id for each in composed(opened)][2:3] == ["past"]
+
+
+def test_a_record_is_drawn_with_each_reading() -> None:
+    """Its history is read where it grew; before the first call of a key as well."""
+    told: list[str] = []
+    screen = bare(KeyRecordScreen, Noted(), _read_at=float("-inf"), _requests=-1, selected_key=lambda: replace(KEYS[0], requests=0), _read=lambda: told.append("reads"), _draw=lambda: told.append("draws"))  # fmt: skip
+    screen.show(data())
+    screen.show(data())
+    assert (told, screen._requests, screen._read_at) == (["reads", "draws", "draws"], 0, NOW)
+
+
+@pytest.mark.parametrize(("width", "reason"), [(30, 40), (42, 40), (62, 60), (102, 100)])
+def test_a_record_of_a_key_is_forty_cells_wide_at_least(width: int, reason: int) -> None:
+    """Two cells are left to padding and a scroll bar."""
+    rows = drawn(replace(KEYS[0], reason="r" * 300), width=width)
+    assert rows[2] == f"<$quiet>{'r' * (reason - 1)}…"
+
+
+@pytest.mark.parametrize(("width", "cells"), [(30, 20), (62, 40), (102, 60)])
+def test_the_state_of_a_key_has_what_is_left_of_its_line(width: int, cells: int) -> None:
+    """Sixty cells at most."""
+    key = replace(KEYS[3], reason="r" * (cells - len("✕ invalid · ")))
+    assert key.reason in drawn(key, width=width)[1]
+    assert "r" not in drawn(replace(key, reason=key.reason + "r"), width=width)[1]
+
+
+def test_a_record_is_drawn_again_where_a_window_moved_by_a_whole_unit() -> None:
+    """Not for a part of one."""
+    screen, parts = recorded()
+    drawn_ = []
+    for available in (100.9, 100.1, 99.9):
+        screen.data = data(windows=(replace(WINDOWS[0], available=available),))
+        parts("#past Static").content = ""
+        screen._draw()
+        drawn_.append(parts.of["#past Static"].shown != "")
+    assert drawn_ == [True, False, True]
+
+
+@pytest.mark.parametrize(("width", "beside"), [(101, True), (100, False)])
+def test_a_reason_stands_beside_its_key_where_it_fits_to_the_cell(width: int, beside: bool) -> None:
+    """Its column takes what the others leave."""
+    room = of_rows.widths_of(keys_list.COLUMNS, 101)[-1]
+    (first, *below) = keys_list._key(replace(KEYS[0], reason="r" * room, since_at=None), width)
+    assert (first.cells[-1][0] != "", below == []) == (beside, beside)
+
+
+@pytest.mark.parametrize(("size", "secret"), [(32, False), (33, True)])
+def test_a_long_name_is_a_secret_from_33_characters_on(size: int, secret: bool) -> None:
+    """Unless it is an organization."""
+    assert _seems_secret("n" * size) is secret
+    assert not _seems_secret("org_" + "n" * size)
+
+
+def test_organizations_are_drawn_anew_as_one_is_typed() -> None:
+    """No known one is chosen then; of three the middle one is passed."""
+    window, parts = regrouping(Noted(), ("a", "b", "c"))
+    walked = []
+    for step in (1, 1, 1, 1, -1, -1):
+        window.action_move(step)
+        walked.append(window._chosen)
+    assert walked == [0, 1, 2, 0, 2, 1]
+    window.on_input_changed(SimpleNamespace(value="x"))
+    assert parts.of["#labels"].shown == "  a\n  b\n  c"
+    still, _ = regrouping(Noted(), ("a", "b", "c"))
+    still.action_move(0)
+    assert still._chosen == 2

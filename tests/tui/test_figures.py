@@ -648,3 +648,40 @@ def test_rare_labels_and_long_names_are_cut_in_the_line_of_what_was_checked() ->
         toned(quality.checked(few, 200))
         == "<$foreground>checked 90 of 400<$quiet> · <$quiet>50 % (10–90) agree<$quiet> · <$accent>Q shows more"
     )
+
+
+@pytest.mark.parametrize(
+    ("audited", "wanted"),
+    [
+        (
+            0,
+            [
+                "What it takes to know: random items that people label",
+                "Labels from elsewhere, never mixed with the sample",
+                "Watches · 1 false alarm in 100 runs",
+                "Next generation: a student trained on these labels, judged out of fold",
+            ],
+        ),
+        (
+            90,
+            [
+                "Where model and people differ",
+                "Checked: model against people",
+                "People",
+                "Parts of the run, of the sample drawn at one rate",
+                "Labels from elsewhere, never mixed with the sample",
+                "Watches · 1 false alarm in 100 runs",
+                "Next generation: a student trained on these labels, judged out of fold",
+            ],
+        ),
+    ],
+)
+def test_the_parts_of_the_figures_stand_in_this_order(audited: int, wanted: Any) -> None:
+    """What it takes to know before anybody checked, people and mistakes afterwards."""
+    found = known(
+        RARE, OFTEN, audited=audited, watches=(watch("shares", "alarm"),), gold=(SimpleNamespace(name="older", pairs=(("1", "1"),)),), disagreements=lambda: (1,), labeled=5_000,
+        breakdowns=tuple(SimpleNamespace(by="length", name=str(n), audited=9, accuracy=SURE) for n in range(2)), confusion={"1": {"1": 1}},
+    )  # fmt: skip
+    rows = toned_rows(quality.lines(found, 80, None, rule=None, training=True))
+    assert [row.removeprefix("<bold $accent>") for row in rows if row.startswith("<bold $accent>")] == wanted
+    assert rows[0].startswith("<bold $failed>! shares")

@@ -29,6 +29,7 @@ from core.model import (
     PackPlace,
     Resumption,
     RunState,
+    Wait,
 )
 from core.model.emails import Twin
 from tests.tui.conftest import toned, toned_rows
@@ -458,3 +459,52 @@ def test_the_axis_of_the_rate_has_its_times_at_their_places() -> None:
         "15:57        15:58         now",
         "15:57                     now",
     ]
+
+
+@pytest.mark.parametrize(
+    ("wait", "wanted"),
+    [
+        (Wait(NOW + 53, "x" * 30, "x" * 60, ""), [12, 24]),
+        (Wait(None, "TPM", "x" * 60, ""), [24]),
+        (Wait(NOW + 53, "", "x" * 60, ""), [24]),
+        (Wait(NOW + 53, "", "org_b", "x" * 300), [160]),
+    ],
+    ids=count(),
+)
+def test_a_wait_says_so_much_of_its_limit(wait: Any, wanted: list[int]) -> None:
+    """Of a quota, its organization, or a reason."""
+    shown = replace(SNAPSHOT, state=RunState.WAITING, wait=wait)
+    found = state_sentence.state_sentence(ViewState(now=NOW, path=Path("a"), snapshot=shown, read_at=NOW), (), NOW)
+    assert lengths(found.sentence) == wanted
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "width", "wanted"),
+    [
+        (RunState.STOPPED, {"reason": "", "alive": False}, 40, "s starts it · 20 kept, 20 pending · since 15:59"),
+        (RunState.STOPPED, {"reason": "", "alive": False}, 60, "s starts it again · 20 kept, 20 pending · since 15:59"),
+        (
+            RunState.PAUSED,
+            {"reason": "paused by ana", "in_flight": 0},
+            40,
+            "since 15:55:00 · paused by ana · p resumes",
+        ),
+        (RunState.PAUSED, {"reason": "tried 10", "in_flight": 0}, 30, "tried 10 · p resumes"),
+        (RunState.WAITING, {"reason": ""}, 30, "00:53 for TPM of org_b"),
+        (RunState.NEW, {}, 40, "s starts it · 20 emails pending"),
+        (RunState.DONE, {}, 40, "19 labeled · 1 failed (e shows it) · work 89 % · labeltui export enron labels.csv"),
+    ],
+    ids=count(),
+)
+def test_a_state_is_told_in_few_cells(state: Any, changes: Any, width: int, wanted: str) -> None:
+    """Its clauses are shortened or left out by their rank."""
+    worker_ = replace(SNAPSHOT.worker, **{name: value for name, value in changes.items() if name != "reason"})
+    shown = replace(
+        SNAPSHOT,
+        state=state,
+        worker=worker_,
+        reason=changes.get("reason", ""),
+        wait=Wait(NOW + 53, "TPM", "org_b", "x"),
+    )
+    found = state_sentence.state_sentence(ViewState(now=NOW, path=Path("a"), snapshot=shown, read_at=NOW), (), NOW)
+    assert on_one_row(found.clauses, width) == wanted
