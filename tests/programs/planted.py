@@ -209,6 +209,12 @@ EQUIVALENT = {
         "what stands before the first full stop is the same, however often the rest is split",
     'core/llm/dialect.py: number: if param and param.split(".", maxsplit=1)[0] == name:':
         "what stands before the first full stop is the same, however often the rest is split",
+    "core/text.py: number: if code < 0x20:":
+        "a space (0x20) is not among the characters that are replaced",
+    "core/model/keys.py: comparison: return f\"{unit} per {'minute' if self.period_s < 3600 else 'day'}\"":
+        "a quota's period is a minute or a day",
+    "core/model/keys.py: number: return f\"{unit} per {'minute' if self.period_s < 3600 else 'day'}\"":
+        "a quota's period is a minute or a day",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
