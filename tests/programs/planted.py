@@ -215,6 +215,22 @@ EQUIVALENT = {
         "a quota's period is a minute or a day",
     "core/model/keys.py: number: return f\"{unit} per {'minute' if self.period_s < 3600 else 'day'}\"":
         "a quota's period is a minute or a day",
+    "core/quality/report.py: number: met[person] = met.get(person, 0) + count":
+        "every label of the table is there already, and others are not shown",
+    "core/quality/intervals.py: number: return min(0.0, _log_hypergeometric(x, population, hits, drawn) + math.log(total))":
+        "the sum is a probability, and above 1 by rounding alone",
+    "core/quality/intervals.py: comparison: if abs(d * c - 1.0) < _EPSILON * 4:":
+        "one more step of a fraction that has converged changes nothing",
+    "core/quality/student.py: number: self._bias = [0.0 for _ in labels]":
+        "the same is added to the score of every label",
+    'core/exports/registry.py: number: beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")':
+        "the name of a file that is moved to its place, of other length",
+    "core/mail/headers.py: arithmetic: if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != end - first:":
+        "both ways through a block give the same headers",
+    "core/sources/source.py: arithmetic: _IDS_CACHE_KIB = 32 * 1024":
+        "the same ids are taken, however many of them SQLite keeps in memory",
+    'core/exports/tables.py: left out: db.execute("PRAGMA synchronous = OFF")':
+        "the same rows are written, and flushed once more",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 
