@@ -155,6 +155,10 @@ EQUIVALENT = {
         "keys that do not wait have the same number, whichever it is",
     "core/quota/pacing/failures.py: number: times, _ = self._rests.get(grant.email_id, (0, 0.0))":
         "the moment is not looked at",
+    "core/quota/db/rows.py: comparison: if bench is not None and bench.until_at > now:":
+        "a bench that ends now is waited for in no time, by either road",
+    "core/quota/pacing/estimates.py: comparison: if self._seen >= _FIRST_CALLS and residual > _OUTLIER * spread:":
+        "what is exactly so far off is trusted whole, by either road",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -918,18 +920,20 @@ def test_each_error_of_a_keyring_has_its_remedy(kind: str, remedy: str) -> None:
     assert remedy in rings._remedy(kind)
 
 
-def test_a_keyring_is_given_ten_seconds() -> None:
-    """A silent one is told from a locked one."""
-    assert (rings.PATIENCE_S, KeyringStore(FILE, Clock())._patience_s) == (10.0, 10.0)
-    store = KeyringStore(FILE, Clock(), patience_s=0.0)
+def test_a_keyring_is_given_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer is waited for; a silent one, one that fails and one that is missing are told apart."""
+    monkeypatch.setitem(sys.modules, "keyring", SimpleNamespace(value=ONE))
+    store, hasty, answers = KeyringStore(FILE, Clock()), KeyringStore(FILE, Clock(), patience_s=0.0), threading.Event()
+    assert (rings.PATIENCE_S, store._patience_s) == (10.0, 10.0)
+    assert store._ask("give", lambda ring: (answers.wait(0.02), ring.value)) == (False, ONE)
     with pytest.raises(KeysError, match="would not give a key: it did not answer within 0 s: unlock it"):
-        store._ask("give", lambda _: _hang())
-
-
-def _hang() -> None:
-    import threading
-
-    threading.Event().wait(0.2)
+        hasty._ask("give", lambda _: answers.wait(10))
+    answers.set()
+    with pytest.raises(KeysError, match=r"would not keep a key: AttributeError\. Look whether"):
+        store._ask("keep", lambda ring: ring.nothing)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(KeysError, match="the package keyring is not installed"):
+        store._ask("keep", lambda ring: ring.value)
 
 
 def test_a_store_with_a_keyring_shows_what_it_does_not_give(home: Home, ring: Ring) -> None:
