@@ -193,6 +193,14 @@ EQUIVALENT = {
         "one more drawn line is kept, and looks the same",
     "tui/screens/emails/listing.py: number: self._serial += 1":
         "serial numbers are compared with each other, and only for being the same",
+    "core/mail/headers.py: arithmetic: if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != end - first:":
+        "both ways through a block give the same headers",
+    "core/quality/report.py: number: for tick in range(0, 101, 20):":
+        "the last tick is at 100 either way (two others would be seen)",
+    "core/quality/agreement.py: number: if total**2 - chance <= 1e-12 * total**2:":
+        "the power behind the bound: either is far below what different labels leave (the others would be seen)",
+    "core/quality/intervals.py: arithmetic: density = math.exp(_log_beta_power(x, a, b)) / (x * (1.0 - x)) if 0.0 < x < 1.0 else 0.0":
+        "another step leads to the same quantile, in the same bracket",
     "tui/screens/new_run/columns.py: number: self._serial += 1":
         "serial numbers are compared with each other, and only for being the same",
     'core/llm/key_check.py: number: bare = _VERSIONED.sub("", below, count=1)':

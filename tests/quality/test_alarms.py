@@ -229,6 +229,17 @@ def test_prompts_that_a_server_cuts_are_reported_with_the_remedy_and_once() -> N
     assert "OLLAMA_CONTEXT_LENGTH" in sentence
 
 
+def test_an_alarm_over_prompts_counts_the_asks_of_before() -> None:
+    """Those that a worker before this one made."""
+    cap = PromptCap()
+    cap.skip(100)
+    cap.observe(10, 5)
+    alarmed = [cap.observe(chars, 1_024) for chars in (2_300, 2_500, 2_700, 2_900, 3_000)]
+    assert alarmed == [False, False, False, False, True]
+    reading = cap.reading()
+    assert (reading.from_ask, reading.to_ask) == (102, 106)
+
+
 def test_counts_that_differ_by_two_tokens_are_one_cap_and_by_three_are_not() -> None:
     """Templates of chats add a token or two; what is further below the largest count is a shorter text."""
     two, three = PromptCap(), PromptCap()

@@ -21,7 +21,15 @@ from core.storage.file.lock import RunLock
 from core.storage.file.rows import task_from_definition, task_to_definition
 from core.storage.file.schema import migrations
 from core.storage.file.schema_version import FORMAT_VERSION
-from core.storage.file.shape import COLUMNS, MADE, digest, foreign_parts, missing_parts, telling_damage
+from core.storage.file.shape import (
+    COLUMNS,
+    MADE,
+    damage_of,
+    digest,
+    foreign_parts,
+    missing_parts,
+    telling_damage,
+)
 from core.storage.reading.reader import RunReader
 from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
@@ -237,3 +245,24 @@ def test_an_error_of_reading_is_damage_unless_the_disk_is_full_or_busy(error: Ex
     with pytest.raises(Exception, match=told) as raised, telling_damage(Path("small.db")):
         raise error
     assert (raised.value is error) == ("damaged" not in told)
+
+
+@pytest.mark.parametrize(("size", "looked_through"), [(64 << 20, True), ((64 << 20) + 1, False)])
+def test_a_file_of_more_than_64_mib_is_not_looked_through(make_run: MakeRun, size: int, looked_through: bool) -> None:
+    """Nobody waits for that; at the bound it is."""
+    path = make_run(["one", "two"])
+    assert damage_of(path) == ""
+    with path.open("r+b") as file:
+        file.seek(4096 * 2)
+        file.write(b"\xff" * 4096)
+        file.truncate(size)
+    assert (damage_of(path) != "") is looked_through
+
+
+def test_a_file_that_lacks_a_part_is_refused_when_it_is_opened(damaged: Callable[[str], Path]) -> None:
+    """By a reader as well: whatever it shows later rests on it."""
+    path = damaged("an empty change")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE gold")
+    with pytest.raises(RunFileError, match=r"the table gold is missing"):
+        RunReader(path)

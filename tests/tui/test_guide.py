@@ -98,3 +98,16 @@ async def test_letters_scroll_a_text_and_move_in_the_list_of_pages(desk: Opens) 
         for key, place in (("g", 0), ("j", 1), ("k", 0), ("G", len(guide.TOPICS) - 1)):
             await at.press(key)
             assert topics.highlighted == place, key
+
+
+@pytest.mark.parametrize(("no_color", "styled"), [("", True), ("1", False)])
+def test_a_page_is_printed_with_styles_where_colors_are_welcome(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_color: str, styled: bool
+) -> None:
+    """On a terminal; headings are bold there in any case."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr("tui.commands.guide.has_terminal", lambda: True)
+    assert main(["guide", "keys"]) == 0
+    out = capsys.readouterr().out
+    assert ("\x1b[3" in out) is styled
+    assert guide.title("keys") in out

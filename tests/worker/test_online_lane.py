@@ -543,6 +543,7 @@ def test_a_pack_settles_what_it_labels_and_leaves_the_rest_in_line() -> None:
     (left,) = room.queue.front(9)
     assert (left.id, left.alone, left.bad_answers, left.attempts) == (3, True, (), 1)
     assert room.said.count("labeled") == 3
+    assert (room.queue.in_flight, room.queue.is_busy(email(1)), room.queue.is_busy(left)) == (0, False, True)
 
 
 @pytest.mark.parametrize(

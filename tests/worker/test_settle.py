@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,6 +82,9 @@ def test_what_an_attempt_keeps_of_a_reply() -> None:
     assert (attempt.lane, attempt.in_flight, attempt.outcome, attempt.raw_answer) == ("flex", 3, Outcome.ANSWERED, "1")
     assert (attempt.error, attempt.prompt_tokens, attempt.completion_tokens) == (None, 100, 5)
     assert (attempt.request_id, attempt.reply_model, attempt.system_fingerprint) == ("req_1", "m-1", "fp")
+    sure = replace(reply("1"), logprobs=((b"1", math.log(0.75)),))
+    assert settle_reply(TASK, question(), sure, LABELED).attempt.label_probability == pytest.approx(0.75)
+    assert settle_reply(TASK, question(), sure, LABELED, number=1).attempt.label_probability is None
     bare = settle_reply(TASK, question("x"), Reply("", "stop", Usage(), "", {}), INVALID).attempt
     assert (bare.kind, bare.error) == (AskKind.REASK, INVALID.reason)
     assert (bare.request_id, bare.reply_model, bare.system_fingerprint) == (None, None, None)

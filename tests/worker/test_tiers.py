@@ -155,6 +155,17 @@ def test_a_full_tier_rests_after_three_refusals_for_ever_longer() -> None:
     assert tiers.next() == f"1.5 s {words}"
 
 
+@pytest.mark.parametrize(("lane", "error"), [("live", CapacityError("498")), ("flex", RateLimitedError("429"))])
+def test_only_a_refusal_of_the_tier_itself_lets_it_rest(lane: str, error: CallError) -> None:
+    """Not a live call's, and not a quota's."""
+    tiers = Tiers("flex")
+    tiers.pacer.served("flex")
+    for _ in range(4):
+        assert tiers.next() == "flex"
+        tiers.pacer.failed(grant(lane, asked_at=tiers.now), error, 0.1)
+    assert tiers.next() == "flex"
+
+
 def test_the_first_call_of_a_tier_goes_out_alone() -> None:
     """Until a reply names the tier; where it names another one, or refuses, the run goes on with live calls."""
     tiers = Tiers("flex")
