@@ -237,8 +237,6 @@ EQUIVALENT = {
         "the same is added to the score of every label",
     'core/exports/registry.py: number: beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")':
         "the name of a file that is moved to its place, of other length",
-    "core/mail/headers.py: arithmetic: if sum([len(name) + len(value) for name, value in found]) + 2 * len(found) != end - first:":
-        "both ways through a block give the same headers",
     "core/sources/source.py: arithmetic: _IDS_CACHE_KIB = 32 * 1024":
         "the same ids are taken, however many of them SQLite keeps in memory",
     'core/exports/tables.py: left out: db.execute("PRAGMA synchronous = OFF")':
