@@ -168,6 +168,7 @@ def test_another_request_is_planned_anew() -> None:
     """The ways to go on are listed each time."""
     found, app = forecasting(_plan=lambda command: app.told.append(command.name))
     found.begin(COMMAND)
+    assert app.told == ["mail"]
     found._planned = COMMAND
     found.begin(COMMAND)
     assert (app.told, found._rows.done) == (["mail"], ["focus", "focus"])
@@ -309,3 +310,24 @@ def test_a_run_is_made_in_the_way_under_the_cursor(selected: Any, way: str) -> N
             None,
             ["refused: There is no usable key: a adds one. Or create the run only."],
         )
+
+
+@pytest.mark.parametrize(("width", "cells"), [(40, 38), (26, 24), (10, 24)])
+def test_a_line_of_the_forecast_has_the_width_of_its_pane(width: int, cells: int) -> None:
+    """24 cells at least; one more is a row of its own."""
+    found, _ = forecasting(
+        query_one=Parts(), size=SimpleNamespace(width=width, height=24), _lines=("x" * cells, "x" * (cells + 1))
+    )
+    found._draw()
+    assert [len(row) for row in found._told.shown.split("\n")] == [cells, cells, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [(" ", "refused: Give the run a name."), ("mail", "tab ↑↓ next field · ← → choose · enter next step")],
+)
+def test_the_name_of_a_run_is_looked_at_while_it_is_typed(name: str, told: str) -> None:
+    """The step takes the key for itself."""
+    found, app = settled(name=name)
+    found.on_input_changed(SimpleNamespace(stop=lambda: app.told.append("stops")))
+    assert (app.told[0], app.told[-1]) == ("stops", told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from array import array
 from dataclasses import replace
 from itertools import count
@@ -97,6 +98,7 @@ def test_another_run_is_read_with_its_own_reader_and_keys() -> None:
     engine = Engine()
     poller, posted, _ = polled(engine)
     poller.start()
+    assert poller._thread.ident is None
     assert engine.told == ["keys of None", f"statuses of {MODEL} at +0"]
     poller.watch(Path("a.db"), runs=True)
     assert engine.told[2:] == ["closes keys", "opens a.db", "lists", "keys of a.db", f"statuses of {MODEL} at +0"]
@@ -236,7 +238,7 @@ def test_background_jobs_answer_with_their_result_or_their_error() -> None:
     at_once = BackgroundJobs(lambda message: posted.append(message) or True, threaded=False)
     at_once.start()
     at_once.send(lambda: 8, str)
-    assert (posted[3].result, at_once.idle, at_once._thread.is_alive()) == (8, True, False)
+    assert (posted[3].result, at_once.idle, at_once._thread.ident) == (8, True, None)
 
 
 def test_a_counting_has_a_reader_of_its_own_that_it_closes() -> None:
@@ -329,7 +331,7 @@ def test_a_search_that_fails_is_told_and_builds_no_index() -> None:
     assert (len(posted), broken.told[1:]) == (1, ["builds"])
     unused = finder(search)[0]
     unused.close()
-    assert (unused._commands.get_nowait(), unused._thread.is_alive()) == (None, False)
+    assert (unused._commands.get_nowait(), unused._thread.ident) == (None, None)
 
 
 def test_only_the_newest_of_waiting_searches_is_made() -> None:
@@ -713,3 +715,44 @@ def test_all_that_failed_is_requeued_after_a_question() -> None:
     found, app = commands(snapshot=None)
     found.do_retry_all()
     assert app.windows == []
+
+
+def test_threads_are_begun_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finder's at once, the others when they are told to; a poller that is closed is waited for a second."""
+    begun: list[str] = []
+    waited: list[Any] = []
+    monkeypatch.setattr("threading.Thread.start", lambda thread: begun.append(thread.name))
+    jobs = BackgroundJobs(lambda _: True)
+    poller = Poller(Engine(), lambda _: True, lambda: NOW)  # type: ignore[arg-type]
+    assert begun == []
+    jobs.start()
+    poller.start()
+    Finder(Engine(), Path("a.db"), lambda _: True)  # type: ignore[arg-type]
+    assert begun == ["labeltui-background jobs", "labeltui-poller", "labeltui-finder"]
+    monkeypatch.setattr("threading.Thread.is_alive", lambda _: True)
+    monkeypatch.setattr("threading.Thread.join", lambda _, timeout: waited.append(timeout))
+    poller.close()
+    assert (waited, poller._thread.daemon, jobs._thread.daemon) == ([1.0], True, True)
+
+
+def test_a_poller_is_due_at_once_and_waits_between_two_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the run asks for; a job in between is no reason to read."""
+    engine = Engine()
+    poller, posted, _ = polled(engine)
+    now, waits = [100.0], list[float]()
+    jobs: list[Any] = [queue.Empty(), lambda: now.__setitem__(0, 100.2), queue.Empty(), None]
+
+    def get(timeout: float) -> Any:
+        waits.append(round(timeout, 3))
+        job = jobs.pop(0)
+        if isinstance(job, queue.Empty):
+            now[0] += timeout
+            raise job
+        return job
+
+    monkeypatch.setattr("tui.live.poller.time", SimpleNamespace(monotonic=lambda: now[0]))
+    poller._jobs = SimpleNamespace(get=get)  # type: ignore[assignment]
+    poller._overdue = False
+    poller._live()
+    assert (waits, len(posted)) == ([0.0, 1.0, 0.8, 1.0], 2)
+    assert engine.told[-1] == "closes keys"

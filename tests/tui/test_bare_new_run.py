@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from textual.widgets import TextArea
+from textual.widgets import Input, TextArea
 
 from core.engine import FIRST_N, NewRunRequest
 from core.model import LabelMeaning
@@ -757,6 +757,7 @@ def test_the_window_that_writes_a_task_begins_with_its_parts() -> None:
         "",
         "<bold $accent>^s<> check and save  <bold $accent>tab<> next field  <bold $accent>esc<> cancel",
     ]
+    assert [each.max_length for each in composed(window) if isinstance(each, Input)] == [80, 20]
     assert [each.text for each in composed(window) if isinstance(each, TextArea)] == [
         "1 = work: about the business of the company\n0 = personal: about private life",
         "Answer 1 or 0.",

@@ -821,3 +821,19 @@ def test_labels_are_typed_from_so_many_on(size: int, finds: bool) -> None:
     """Fewer are listed at once."""
     assert made(modals.GiveLabel, Noted(), replace(MANY, labels=MANY.labels[:size]), None)._finds is finds
     assert (modals.MOST_WITHOUT_FINDING, modals.MOST_LISTED, modals.MOST_BESIDE) == (12, 6, 30)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("enter", ["stops", "prevents", "draws"]), ("escape", ["stops", "prevents", "ends with None"])]
+)
+def test_a_key_over_the_tour_is_its_own(key: str, told: list[str]) -> None:
+    """What is meant for the console reaches it when the tour has ended."""
+    app = Noted()
+    window = made(Tour, app, lambda: NOW, _draw=lambda _: app.told.append("draws"))
+    window._opened_at = NOW - 9
+    window.on_key(
+        SimpleNamespace(
+            key=key, stop=lambda: app.told.append("stops"), prevent_default=lambda: app.told.append("prevents")
+        )
+    )
+    assert app.told == told
