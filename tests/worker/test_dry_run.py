@@ -21,7 +21,7 @@ import pytest
 from core.commands.catalog import Stop
 from core.commands.review import Review
 from core.errors import LabeltuiError, NoUsableKeyError
-from core.llm.task import builtin_task, versioned
+from core.llm.task import builtin_task, fixed_chars, versioned
 from core.llm.taskfile import task_to_json
 from core.model import DryRunResult, Outcome, PendingEmail, Reply, SampledEmail, Usage, Verdict, exits
 from core.quota.keys.store import KeyStore
@@ -389,7 +389,7 @@ async def test_an_email_is_asked_again_at_once_after_an_answer_and_last_after_an
     assert settles.asked[:2] == [(1, 0, 0), (2, 0, 0)]
     assert settles.asked[2:] == [(1, 1, 1), (2, 1, 0)]
     assert [(each.email.id, each.calls, each.tokens) for each in ended] == [(1, 2, 204), (2, 1, 204)]
-    fixed = pacer.seen[0][0].prompt_chars - 4
+    fixed = fixed_chars(DRAFT)
     assert [[each.prompt_chars - fixed for each in seen] for seen in pacer.seen] == [[4, 4], [4], [204], [4]]
 
 

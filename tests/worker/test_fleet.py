@@ -478,7 +478,7 @@ async def test_a_process_between_that_says_nothing_for_thirty_seconds_is_replace
     first, desk.link = desk.link, Link()
     await asyncio.sleep(1.1)
     assert [type(each) for each in desk.link.sent] == [Setup, Keys]
-    await asyncio.sleep(28)
+    await asyncio.sleep(29.2)
     assert "closed" not in desk.link.sent
     await asyncio.sleep(2)
     assert "closed" in desk.link.sent
@@ -572,3 +572,54 @@ def test_defaults_of_what_travels_say_nothing(kind: str) -> None:
         assert Order(1, "a", "live", 1, ()).size == 1
         assert Setup("{}", "v1", None).refused == {}
         assert "gsk_1" not in repr(Keys({"a": "gsk_1"}))
+
+
+@pytest.mark.parametrize(("form", "size"), [({"type": "json_object"}, 3), (None, 2)])
+def test_a_pack_travels_with_its_size_and_form(form: dict[str, str] | None, size: int) -> None:
+    """And comes back with a part for each email; how long its call took counts for how long others are gathered."""
+    part = (REPLY, VERDICT)
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        call = asyncio.ensure_future(desk.fleet.ask_pack(permit(), asked(), SETTINGS, size=size, form=form))
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        (give,) = (each for each in desk.link.sent if isinstance(each, Give))
+        (order,) = give.orders
+        assert (order.size, order.form, order.lane, order.alias) == (size, form, "live", "main")
+        assert desk.fleet._gathering.span_s == 0.01
+        finished = Finished(order.number, 2.4, REPLY, VERDICT, parts=(part,) * size, judged_s=0.5)
+        desk.hear(Report("place-1", Taken((finished,))))
+        answered = await call
+        assert (answered.reply, answered.verdict, answered.parts, answered.judged_s) == (
+            REPLY,
+            VERDICT,
+            (part,) * size,
+            0.5,
+        )
+        assert desk.fleet._gathering.span_s == pytest.approx(0.03)
+
+    played(story, places=1)
+
+
+def test_a_tier_looks_at_the_replies_of_places() -> None:
+    """Whatever asks with a permit is wrapped for it, a single call as a pack."""
+    seen: list[Any] = []
+
+    async def story(desk: Desk) -> None:
+        def in_tier(given: Any, client: Any) -> Any:
+            seen.append(given.alias)
+            return client
+
+        desk.fleet._in_tier = in_tier
+        await desk.ready(1)
+        calls = [
+            desk.call(),
+            asyncio.ensure_future(desk.fleet.ask_pack(permit("b"), asked(), SETTINGS, size=2, form=None)),
+        ]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+
+    played(story, places=1)
+    assert seen == ["main", "b"]
