@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import json
 import logging
@@ -87,11 +88,13 @@ def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Scene]:
 def test_a_worker_is_told_its_run_how_many_texts_and_where(
     scene: Scene, more: tuple[str, ...], given: dict[str, Any]
 ) -> None:
-    """Whatever it makes is its owner's alone; its log says when it begins and ends."""
+    """Whatever it makes is its owner's alone; its log says when it begins and ends; garbage is looked for again."""
+    gc.disable()
     assert scene.run(*more) == 0
     assert scene.worked == [(scene.path, given)]
     assert scene.masks == [0o077]
     assert not logging.raiseExceptions
+    assert gc.isenabled()
     assert scene.log == [
         f"INFO labeltui: worker of {scene.path} begins", "INFO labeltui: worker ends with code 0",
     ]  # fmt: skip
