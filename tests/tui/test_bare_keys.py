@@ -15,11 +15,13 @@ from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts
 from tests.tui.conftest import toned, toned_rows
 from tests.tui.fakes import KEYS, NOW, SPENT, TROUBLES, WINDOWS, running, settings_in, window
 from tui.actions import active  # noqa: F401 - it names the keys
+from tui.actions.context import Context, Scope
+from tui.actions.enabled import bench_blocked
 from tui.screens.base_screen import BaseScreen
 from tui.screens.keys import list as keys_list
 from tui.screens.keys.editing import KeyEditing
 from tui.screens.keys.list import KeysScreen
-from tui.screens.keys.record import KeyRecordScreen
+from tui.screens.keys.record import KeyRecordScreen, _trouble
 from tui.screens.keys.windows import AddKey, NewKey, Regroup, _seems_secret, ask_for_key
 from tui.view_state import ViewState
 from tui.widgets.lists import rows as of_rows
@@ -782,3 +784,16 @@ def test_organizations_are_drawn_anew_as_one_is_typed() -> None:
     still, _ = regrouping(Noted(), ("a", "b", "c"))
     still.action_move(0)
     assert still._chosen == 2
+
+
+@pytest.mark.parametrize(("width", "cells"), [(60, 40), (40, 20), (30, 20)])
+def test_what_a_server_said_is_wrapped_beside_its_time(width: int, cells: int) -> None:
+    """Twenty cells at least."""
+    rows = _trouble(replace(TROUBLES[0], text="w" * 90), width, NOW)
+    assert len(rows[1].plain.strip()) == cells
+
+
+def test_a_long_organization_is_cut_where_it_does_not_wait() -> None:
+    """At forty characters."""
+    key = replace(KEYS[0], organization="o" * 60)
+    assert bench_blocked(Context(Scope.KEYS, None, key)) == f"{'o' * 39}… is not waiting: there is nothing to clear."

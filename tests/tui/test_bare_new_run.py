@@ -775,3 +775,63 @@ def test_a_task_is_written_once_it_is_valid() -> None:
     wrong, told = writing(**{"task-labels": ""})
     wrong.action_save()
     assert [each.partition(":")[0] for each in told] == ["refused"]
+
+
+def test_how_fast_a_run_is_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the time since it was begun."""
+    now = [100.0]
+    monkeypatch.setattr("tui.screens.new_run.screen.time", SimpleNamespace(monotonic=lambda: now[0]))
+    screen, app = wizard(4)
+    told: list[str] = []
+
+    def make(command: Any, tell: Any) -> Path:
+        now[0] = 110.0
+        tell(1_200, 5_000)
+        told.append(screen._making)
+        return Path("new.db")
+
+    app.engine, app.run_path, app.pop_screen = SimpleNamespace(make=make), None, lambda: None
+    screen.do_open()
+    assert told == ["creating the run: 1,200 of about 5,000 imported, 120 a second, 00:32 left"]
+
+
+@pytest.mark.parametrize(
+    ("width", "wanted"),
+    [
+        (
+            24,
+            [
+                "   1 work  m m m m m m m",
+                "           m m m m m m m",
+                "           m m m m m m",
+                "a-label with a name",
+                "     m m m m m m m m m m",
+                "     m m m m m m m m m m",
+                "model openai/gpt-oss-20b",
+                "     · sends from, to,",
+            ],
+        ),
+        (
+            40,
+            [
+                "   1 work  m m m m m m m m m m m m m m m",
+                "           m m m m m",
+                "a-label with a name  m m m m m m m m m m",
+                "                     m m m m m m m m m m",
+                "model openai/gpt-oss-20b · sends from,",
+                "     to, subject, date, body, at most",
+                "     6,000 characters",
+            ],
+        ),
+    ],
+)
+def test_meanings_are_wrapped_beside_or_below_their_labels(width: int, wanted: Any) -> None:
+    """Below a label that takes half of the width, in twelve cells at least."""
+    task = replace(
+        TASK,
+        labels=(LabelMeaning("1", "work", "m " * 20), LabelMeaning("a-label", "with a name", "m " * 20)),
+        rubric="",
+    )
+    assert [row.plain for row in _told(task, width).split("\n")[:8]] == wanted
+    sent = _told(replace(TASK, labels=(), model=replace(TASK.model, model="x" * 400)), 1_000).plain.split("\n")[0]
+    assert len(sent) == 300

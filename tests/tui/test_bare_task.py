@@ -773,3 +773,14 @@ def test_texts_of_older_versions_are_chosen_with_their_price() -> None:
     type(window).is_mounted = False
     window.show_prices({})
     assert [window._rows.row_at(n).cells for n in range(window._rows.count)] == before
+
+
+def test_the_cursor_goes_to_the_version_that_became_active_and_no_other() -> None:
+    """Of several versions it is the first."""
+    other = replace(VERSIONS[0], task=NEW)
+    screen, _, _ = tasked(_rows=Rowed(other), _versions=(other, VERSIONS[1]))
+    screen._draw()
+    assert screen._rows.cursor == 3
+    screen._versions = (VERSIONS[0], other)
+    screen._draw()
+    assert screen._rows.cursor == 0

@@ -508,3 +508,10 @@ def test_a_state_is_told_in_few_cells(state: Any, changes: Any, width: int, want
     )
     found = state_sentence.state_sentence(ViewState(now=NOW, path=Path("a"), snapshot=shown, read_at=NOW), (), NOW)
     assert on_one_row(found.clauses, width) == wanted
+
+
+@pytest.mark.parametrize(("held", "rows"), [(None, 1), (0, 1), (1, 1), (5, 5), (6, 6), (7, 6), (99, 6)])
+def test_the_pane_of_places_takes_six_rows_at_most(held: Any, rows: int) -> None:
+    """One at least."""
+    facts = None if held is None else SimpleNamespace(places=(1,) * held)
+    assert places.PlacesPane.rows_wanted(SimpleNamespace(facts=facts)) == rows  # type: ignore[arg-type]
