@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
+from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +29,7 @@ from core.worker.places.wire import (
     Unreachable,
     Versions,
     names_of,
+    own_versions,
 )
 
 SETTINGS = ModelSettings()
@@ -488,7 +491,7 @@ async def test_a_process_between_that_says_nothing_for_thirty_seconds_is_replace
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
-async def test_a_link_is_opened_again_after_ever_longer_pauses() -> None:
+async def test_a_link_is_opened_again_after_ever_longer_pauses(caplog: pytest.LogCaptureFixture) -> None:
     """One, two, four, eight, then ten seconds; after an answer a second again."""
     opened: list[float] = []
     now = asyncio.get_running_loop().time
@@ -519,6 +522,7 @@ async def test_a_link_is_opened_again_after_ever_longer_pauses() -> None:
     assert fleet.why_full() == "no place: the link to the process that keeps them broke (ValueError)"
     await asyncio.sleep(40)
     assert opened == [0.0, 1.0, 3.0, 7.0, 15.0, 25.0, 35.0, 36.5, 38.5]
+    assert [record.getMessage() for record in caplog.records] == ["the link to the places broke"]
     await fleet.aclose()
 
 
@@ -623,3 +627,37 @@ def test_a_tier_looks_at_the_replies_of_places() -> None:
 
     played(story, places=1)
     assert seen == ["main", "b"]
+
+
+def test_orders_that_a_lost_place_was_not_sent_are_not_sent_when_it_is_back() -> None:
+    """Their calls were given back."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        lost = desk.call("first")
+        await asyncio.sleep(0)
+        desk.hear(Reached("place-1", "lost", "vm-1", "gone"))
+        with pytest.raises(PlaceLostError):
+            await lost
+        desk.hear(Reached("place-1", "ready", "vm-1"))
+        again = desk.call("second")
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        orders = [order for each in desk.link.sent if isinstance(each, Give) for order in each.orders]
+        assert [order.messages[0].content for order in orders] == ["second"]
+        again.cancel()
+
+    played(story, places=1)
+
+
+def test_versions_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Python the first two numbers; labeltui that was not installed is named so."""
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    monkeypatch.setattr(metadata, "version", lambda name: f"1.2.3 of {name}")
+    assert own_versions() == Versions("1.2.3 of labeltui", python)
+
+    def missing(_: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert own_versions() == Versions("from source", python)

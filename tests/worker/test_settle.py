@@ -23,6 +23,7 @@ from core.errors import (
     ServerFailedError,
     TooLargeError,
 )
+from core.llm.packs import pack_messages
 from core.llm.task import builtin_task
 from core.model import (
     AskKind,
@@ -37,6 +38,7 @@ from core.model import (
 )
 from core.quota.pacing.grants import Consequence
 from core.storage.writing.store import Answer
+from core.worker import settle
 from core.worker.pacer import Slot
 from core.worker.retries import Fault, RetryPolicy
 from core.worker.settle import (
@@ -509,3 +511,29 @@ def test_places_bound_the_calls_that_may_be_out() -> None:
     assert [asks.why_full(out) for out in (1, 2, 3)] == ["", "two places", "two places"]
     assert asks._fleet.places() == ()
     assert Answered(reply(), LABELED).judged_s == 0.0
+
+
+def test_what_a_pack_took_is_shared_by_length_and_what_all_have_in_common_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The characters of all parts together are those of the conversation."""
+    shared: list[list[float]] = []
+    asked: list[int] = []
+
+    def shares(usage: Usage, weights: list[float]) -> list[Usage]:
+        shared.append(weights)
+        return [usage] * len(weights)
+
+    def question(task: Any, texts: list[str]) -> Any:
+        made = pack_messages(task, texts)
+        asked.append(sum(len(message.content) for message in made))
+        return made
+
+    monkeypatch.setattr(settle, "shared_out", shares)
+    monkeypatch.setattr(settle, "pack_messages", question)
+    desk = Desk(reply('{"1": "1", "2": "1"}', 320, 12), [LABELED, LABELED])
+    asks, _, _ = exchange(desk)
+    run(desk, asks.ask_pack(PACK, [email(1, text="a" * 10), email(2, text="b" * 1_000)]))
+    ((short, long),) = shared
+    assert long - short == pytest.approx(990.0)
+    assert short + long == pytest.approx(asked[0])
