@@ -115,7 +115,7 @@ async def test_emails_are_saved_to_the_file_that_is_asked_for(desk: Opens, tmp_p
         proposed = at.run.path.with_name("enron-emails-2.csv")
         await at.press("enter")
         assert at.engine.asked == [("save", at.run.path, [7], proposed)]
-        assert f"1 email written to {proposed}" in at.said()
+        assert f"1emailwrittento{proposed}" in "".join(at.said().split()), "a long path is broken"
         await at.press("S", "tab", "enter")
         assert at.engine.asked[-1] == ("save", at.run.path, [7, 417, 827, 1237, 1647, 2057, 2467], proposed)
         await at.press("space", "space", "S")
