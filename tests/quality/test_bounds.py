@@ -245,6 +245,11 @@ def test_a_set_of_watches_counts_what_was_before() -> None:
     """An alarm of packs is about the packed asks; each alarm is told once, and begins anew when it is dismissed."""
     watches = WatchSet(("1", "0"), expected=1_000, shuffled=True)
     watches.skip({"1": 70, "0": 30})
+    assert [watches.observe(Ask("1", False, False, chars=9 * n, tokens=900)) for n in range(200, 204)] == [()] * 4
+    (cut,) = watches.observe(Ask("1", False, False, chars=2_700, tokens=900))
+    assert (cut.watch, cut.from_ask, cut.to_ask) == (Watch.TRUNCATED, 101, 105)
+    watches = WatchSet(("1", "0"), expected=1_000, shuffled=True)
+    watches.skip({"1": 70, "0": 30})
     (told,) = watches.alarm_of_packs("packs differ", 10, 7.0)
     assert (told.watch, told.from_ask, told.to_ask, told.statistic, told.limit, told.sentence) == (
         Watch.PACKS,
