@@ -14,6 +14,7 @@ from textual.style import Style
 from tests.tui.bare import ATTACHED, GONE, Noted, bare, made
 from tests.tui.conftest import toned
 from tui.actions import active  # noqa: F401 - it names the keys
+from tui.text.clauses import Clause
 from tui.text.state_sentence import StateSentence
 from tui.widgets import footer, state_line
 from tui.widgets.lists import rows as of_rows
@@ -584,3 +585,60 @@ def test_a_hint_is_clicked_on_its_cells(x: int, told: list[str]) -> None:
     bar.watch_hints()
     assert seen == [*told, "redraws"]
     bare(footer.Hints, Noted(), redraw=None, **GONE).watch_hints()
+
+
+def test_a_page_that_came_anew_is_the_newest() -> None:
+    """The one that was fetched longest ago is dropped, twelve are kept."""
+    pages = HeldPages()
+    for n in range(12):
+        pages.put(n * PAGE, [row(n)])
+    pages.put(0, [row(99)])
+    pages.put(12 * PAGE, [row(12)])
+    assert ([n for n in range(13) if pages.at(n * PAGE) is None], len(pages)) == ([1], 12)
+
+
+def test_a_heading_at_the_top_is_brought_into_sight() -> None:
+    """Where no row above can be chosen, the cursor stays."""
+    found, told = listed(0)
+    found.set_rows([row(0, selectable=False), row(1), row(2)])
+    told.clear()
+    found.action_move(-1)
+    assert (found.cursor, told) == (1, [("scroll", 0, False)])
+    found.action_move(1)
+    assert (found.cursor, len(told)) == (2, 1)
+
+
+@pytest.mark.parametrize(("x", "key"), [(0, None), (1, "a"), (6, "a"), (7, "b"), (11, "b"), (12, None)])
+def test_a_hidden_column_takes_no_cell_of_the_head(x: int, key: Any) -> None:
+    """A column has the blank behind it."""
+    columns = (
+        ListColumn("hidden", 9, from_width=90, key="x"),
+        ListColumn("a", 5, key="a"),
+        ListColumn("b", 4, key="b"),
+    )
+    told: list[Any] = []
+    found = bare(
+        Rows, Noted(), _columns=columns, size=Size(40, 9), post_message=lambda message: told.append(message.key)
+    )
+    found._choose_head(x)
+    assert told == ([key] if key else [])
+
+
+@pytest.mark.parametrize(
+    ("word", "width", "rows"),
+    [
+        ("STOPPED", 22, ["a" * 20, "b" * 20]), ("STOPPED", 23, ["a" * 20, "b" * 20]), ("STOPPED", 5, ["a" * 20, "b" * 20]),
+        ("STOPPED", 45, [f"{'a' * 20} · {'b' * 20}"]), ("STOPPED", 44, ["a" * 20, "b" * 20]), ("RUNNING", 22, [f"{'a' * 20} · {'b' * 20}"]),
+    ],
+)  # fmt: skip
+def test_a_sentence_has_two_cells_less_than_its_line(word: str, width: int, rows: list[str]) -> None:
+    """Twenty at least; one row where it changes all the time."""
+    said = StateSentence(word, "■", "quiet", (Clause("a" * 20), Clause("b" * 20)))
+    headline = state_line.Headline("enron", said, simulated=False, age_s=0.2, now=0.0)
+    assert bare(state_line.StateLine, Noted(), headline=headline)._sentence(width) == rows
+    narrow = StateSentence("DONE", "■", "quiet", (Clause("a" * 21),))
+    assert bare(
+        state_line.StateLine,
+        Noted(),
+        headline=state_line.Headline("enron", narrow, simulated=False, age_s=0.2, now=0.0),
+    )._sentence(5) == ["a" * 20, "a"]
