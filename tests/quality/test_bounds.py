@@ -337,6 +337,15 @@ def test_canaries_are_calibrated_before_they_are_asked() -> None:
     assert few.off == "off: 50% of the first repeated answers changed by themselves"  # fmt: skip
 
 
+def test_of_many_labels_twice_as_many_emails_are_tried() -> None:
+    """Ten of each label, until forty are known."""
+    found = Canaries(("1", "0"), texts=1_000)
+    for number in range(100):
+        found.offer(number, f"label {number // 20}")
+    assert len(found._known) == 40
+    assert {number // 20 for number in found._known} == {0, 1, 2, 3}
+
+
 def test_a_round_asks_all_at_once_and_shows_another_model() -> None:
     """Five of sixty, or as large a share of fewer, two at least; what gave no label does not count."""
     found = calibrated()
@@ -398,7 +407,7 @@ def test_regular_canaries_are_due_every_fifteen_asks_and_alarm_by_their_sum() ->
     found.offer(1_014, "1")
     first = found.due()
     assert first is not None
-    assert (first[1], found.waiting) == (1, 1)
+    assert (first[0], first[1], found.waiting) == (0, 1, 1)
     found.sent(*first)
     assert found._since_canary == 0
     assert not found.answered(CanaryAnswer(first[0], str(first[0] % 2), "x", 1))
@@ -755,3 +764,37 @@ def test_a_part_is_marked_as_of_too_few(label: str, agree: int, audited: int, fe
         half = (part.accuracy.high - part.accuracy.low) / 2
         assert part.accuracy.more == math.ceil(estimates.needed(audited, half) * 2)
         assert audit._part("by", "name", members, 2 * audited, 3).accuracy.more == 3  # type: ignore[union-attr]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total", "share", "recall", "precision", "of_all"),
+    [(5_000, 0.07, 411, 718, 156), (1_000, 0.5, 50, 96, 421), (200, 0.5, 45, 70, 166), (20, 0.5, 15, 15, 20)],
+)
+def test_how_many_must_be_audited_is_told_beforehand(
+    total: int, share: float, recall: int, precision: int, of_all: int
+) -> None:
+    """Within 3 %, which is where the search ends."""
+    goal = estimates.goal_for(total, share)
+    assert (goal.recall, goal.precision, goal.share) == (
+        pytest.approx(recall, rel=0.05), pytest.approx(precision, rel=0.05), pytest.approx(of_all, rel=0.05),
+    )  # fmt: skip
+
+
+def test_what_each_person_did_is_counted_once() -> None:
+    """Emails that share a text share the answer; a second look counts as changed where it says otherwise."""
+
+    def said(id_: int, email: int, kind: str, value: str | None, seconds: float, who: str = "ann") -> Any:
+        return audit.Answer(id_, email, who, kind, value, seconds, 1, 0.0)
+
+    shared = said(1, 1, "first", "1", 9.0)
+    members = [
+        audit.Member(1, 0.1, "1", (shared, said(2, 1, "second", "0", 2.0))),
+        audit.Member(2, 0.2, "1", (shared,)),
+        audit.Member(3, 0.3, "0", (said(3, 3, "first", None, 4.0), said(4, 3, "second", None, 1.0))),
+        audit.Member(4, 0.4, "0", (said(5, 4, "second", "1", 3.0), said(6, 4, "first", "1", 5.0, "bea"))),
+        audit.Member(5, 0.5, "0", (said(7, 5, "adjudicated", "1", 8.0, "bea"),)),
+    ]
+    assert audit._persons(members) == (
+        audit.Person("ann", 2, 1, 3.0, 3, 1),
+        audit.Person("bea", 1, 0, 8.0, 0, 0),
+    )
