@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.mail import headers
+from core.mail import headers, message
 from core.mail.charsets import decoded, holds, named, repaired, text_of
+from core.mail.cutting import shortened, split_history, split_signature, tokens_of
+from core.mail.dates import sent_at
 
 
 @pytest.mark.parametrize(
@@ -231,3 +233,120 @@ def test_a_message_is_read_by_the_charset_that_it_names_first() -> None:
     assert text_of(late + b"charset=iso-8859-2")[1] == "iso_8859_2"
     assert text_of(late + b"  charset=iso-8859-2")[1] == "iso_8859_2"
     assert text_of(late + b"   charset=iso-8859-2")[1] == "cp1252"
+
+
+# -- cutting, dates and views -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "history"),
+    [
+        ("a\n> b", "a", "> b"),
+        ("a\n\n  > b\nc", "a", "  > b\nc"),
+        ("From: x\nSubject: s\n\na\n> b", "From: x\nSubject: s\n\na", "> b"),
+        ("From: x\n> b", "From: x\n> b", ""),
+        ("From: x", "From: x", ""),
+        ("", "", ""),
+        ("a\nOn Mon wrote:\nb", "a\nOn Mon wrote:\nb", ""),
+        ("a\nOn 1234 wrote:\nb", "a", "On 1234 wrote:\nb"),
+        ("a\nOn " + "x" * 120 + " wrote: \nb", "a", "On " + "x" * 120 + " wrote: \nb"),
+        ("a\nOn " + "x" * 121 + " wrote:\nb", "a\nOn " + "x" * 121 + " wrote:\nb", ""),
+        ("a\nOn Monday Bob wrote: no\nb", "a\nOn Monday Bob wrote: no\nb", ""),
+        ("a\n--Original message--\nb", "a", "--Original message--\nb"),
+        ("a\n-Original Message-\nb", "a\n-Original Message-\nb", ""),
+        ("a\n---- Forwarded by x\nb", "a", "---- Forwarded by x\nb"),
+        ("a\n" + "_" * 10 + "\nb", "a", "_" * 10 + "\nb"),
+        ("a\n" + "_" * 9 + "\nb", "a\n" + "_" * 9 + "\nb", ""),
+        ("a\nFrom: b@c\nd", "a", "From: b@c\nd"),
+        ("a\nFrom: b\nd", "a\nFrom: b\nd", ""),
+    ],
+)
+def test_history_begins_at_its_first_mark(text: str, written: str, history: str) -> None:
+    """Behind something written; the header lines at the top are none."""
+    assert split_history(text) == (written, history)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 12, 13])
+def test_a_signature_has_at_most_twelve_lines(lines: int) -> None:
+    """The last line of hyphens counts, and only behind something written."""
+    below = "\n".join(["x"] * lines)
+    text = f"a\n\n-- \n{below}"
+    assert split_signature(text) == ((text, "") if lines == 13 else ("a", below))
+    assert split_signature(f"-- \n{below}") == (f"-- \n{below}", "")
+    assert split_signature("a\n--\nb\n-- \nc") == ("a\n--\nb", "c")
+    assert split_signature("a\n---\nb") == ("a\n---\nb", "")
+
+
+def test_tokens_are_estimated_by_script() -> None:
+    """A quarter, a half, one."""
+    assert [tokens_of(text) for text in ("abcd", "abc\x7f", "aé", "\x80", "\u2e7f", "\u2e80", "語a")] == [
+        1.0, 1.0, 0.75, 0.5, 0.5, 1.0, 1.25,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "tail", "shown"),
+    [
+        ("x" * 40, 10, 0, "x" * 40),
+        ("x" * 41, 10, 0, "x" * 40),
+        ("é" * 20, 10, 0, "é" * 20),
+        ("é" * 21, 10, 0, "é" * 20),
+        ("語" * 11, 10, 0, "語" * 10),
+        ("語" * 9 + "abcdef", 10, 0, "語" * 9 + "abcd"),
+        ("語" * 20 + "abcdefgh", 10, 3, "語" * 7 + "\n[… 12 characters left out …]\n語abcdefgh"),
+        ("abcdefgh" + "語" * 20, 10, 2, "abcdefgh" + "語" * 6 + "\n[… 12 characters left out …]\n語語"),
+    ],
+)
+def test_a_limit_in_tokens_reaches_so_many_characters(text: str, limit: int, tail: int, shown: str) -> None:
+    """From the beginning, and from the end."""
+    assert shortened(text, limit, tail=tail, by_tokens=True) == (shown, shown != text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("Mon, 1 Jan 2001 10:00:00 +0000", 978_343_200.0),
+        ("Mon, 1 Jan 2001 10:00:00 +0100", 978_339_600.0),
+        ("Mon, 1 Jan 2001 10:00:00 -0000", 978_343_200.0),
+        ("Mon, 1 Jan 2001 10:00:00 EST", 978_361_200.0),
+        (" 2001-01-01T10:00:00 ", 978_343_200.0),
+        ("2001-01-01T10:00:00+01:00", 978_339_600.0),
+        ("2001-01-01", 978_307_200.0),
+        ("2001-01-01" + " " * 300, 978_307_200.0),
+        ("Mon, 1 Jan 2001 10:00:00 +0000 (" + "x" * 167 + ")", 978_343_200.0),
+        ("Mon, 1 Jan 2001 10:00:00 +0000 (" + "x" * 168 + ")", None),
+        ("Mon, 32 Jan 2001 10:00:00 +0000", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_is_a_moment(text: str | None, moment: float | None) -> None:
+    """Without a zone it is one of UTC."""
+    assert sent_at(text) == moment
+
+
+@pytest.mark.parametrize(
+    ("room", "text", "cut"), [(0, "", True), (3, "a\nb", True), (5, "a\nb\nc", False), (4, "a\nb\n", True)]
+)
+def test_the_beginning_of_a_text_has_line_ends_of_unix(room: int, text: str, *, cut: bool) -> None:
+    """So that twice as many characters are looked at."""
+    assert message._beginning("??a\r\nb\r\nc", 2, room) == (text, cut)
+
+
+def test_a_view_is_cut_at_its_limit_headers_and_all() -> None:
+    """The blank line counts."""
+    raw = "Subject: lunch\n\nAt noon?"
+    whole = "Subject: lunch\n\nAt noon?"
+    for limit in range(1, 30):
+        shown = message.view_of(raw, fields=("subject", "body"), truncate_at=limit)
+        assert (shown.text, shown.truncated) == (whole[:limit], limit < len(whole))
+        assert shown.flags == ("cut" if limit < len(whole) else "")
+        assert (shown.subject, shown.parsed) == ("lunch", True)
+
+
+def test_a_part_that_cannot_have_come_in_its_charset_is_noted() -> None:
+    """Where it is not ASCII."""
+    head = "Subject: s\nContent-Type: text/plain; charset=iso-8859-1\n\n"
+    shown = [message.view_of(head + body, fields=("body",), truncate_at=9).flags for body in ("abc", "ü", "ł")]
+    assert shown == ["", "", "charset"]
