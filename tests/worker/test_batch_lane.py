@@ -863,3 +863,68 @@ def test_a_worker_passes_these_points_with_a_batch(tmp_path: Path) -> None:
         "before gathering", "gathering", "gathered", "closed",
     ]  # fmt: skip
     assert made.lane.open == 0
+
+
+def test_a_batch_that_was_not_sent_is_the_one_that_is_given_up(tmp_path: Path) -> None:
+    """One that may have been is looked for."""
+    made = Lane(tmp_path, parcel(2, "packed"), parcel(3, "packed", tried_at=1.0))
+    assert asyncio.run(made.lane.cancel()) == 0
+    assert {each.id: each.state for each in made.shelf.kept} == {2: "void", 3: "packed"}
+
+
+@pytest.mark.parametrize(("sent_at", "latency_s"), [(9_990.0, 10.0), (10_000.0, 0.0), (10_500.0, 0.0), (None, 0.0)])
+def test_an_answer_took_no_less_than_no_time(tmp_path: Path, sent_at: float | None, latency_s: float) -> None:
+    """Also where the clock was set back, or it is not known when its batch was sent."""
+    made = Lane(tmp_path, parcel(state="gathering", output_file_id="out", sent_at=sent_at), download=line(1))
+    made.step(held=True)
+    assert made.shelf.attempts[0].latency_s == latency_s
+
+
+def test_an_answer_that_the_model_refused_fails_its_email(tmp_path: Path) -> None:
+    """As a live call would."""
+    made = Lane(tmp_path, parcel(state="gathering", output_file_id="out"), download=line(1))
+
+    async def judge(_: Any) -> Verdict:
+        return Verdict(Outcome.REFUSED, None, "it will not")
+
+    made.judge = judge  # type: ignore[method-assign]
+    made.step(held=True)
+    assert (made.failed, made.labeled) == (["refused by the model: it will not"], 0)
+    assert made.shelf.gathered == ["1 refused"]
+
+
+def test_a_server_is_told_the_first_200_characters_of_a_runs_name(tmp_path: Path) -> None:
+    """It takes no longer values."""
+    made = Lane(tmp_path, parcel(state="packed"))
+    made.shelf.path = tmp_path / ("x" * 210 + ".db")
+    made.step(held=True)
+    assert made.client.metadata["labeltui_run"] == "x" * 200
+
+
+def test_emails_are_read_until_a_batch_is_full(tmp_path: Path) -> None:
+    """A page of its size at a time, from where the last one ended; not one more."""
+    made = Lane(tmp_path, emails=9)
+    made.busy = {1, 2}
+    read: list[tuple[int, int]] = []
+    pending = made.shelf.pending
+
+    def page(*, after: int, limit: int, asked: bool) -> list[PendingEmail]:
+        read.append((after, limit))
+        return pending(after=after, limit=limit, asked=asked)
+
+    made.shelf.pending = page  # type: ignore[method-assign]
+    made.step()
+    assert made.shelf.closed == ["packed [3, 4, 5]"]
+    assert read == [(-1, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("by_at", "late"), [(10_000 + 130.0, True), (10_000 + 130.1, False)])
+def test_where_no_batch_is_made_any_more_no_time_is_kept_for_ending_them(
+    tmp_path: Path, by_at: float, late: bool
+) -> None:
+    """Live calls have all of it."""
+    made = Lane(tmp_path, parcel(), choice=LaneChoice("auto", by_at=by_at), emails=100)
+    made.lane._turn_off("no room")
+    made.said.clear()
+    made.step(held=True)
+    assert bool(made.said) is late
