@@ -642,3 +642,13 @@ def test_a_sentence_has_two_cells_less_than_its_line(word: str, width: int, rows
         Noted(),
         headline=state_line.Headline("enron", narrow, simulated=False, age_s=0.2, now=0.0),
     )._sentence(5) == ["a" * 20, "a"]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(("width", "cells"), [(40, 38), (23, 21), (22, 20), (10, 20)])
+def test_an_empty_list_has_two_cells_less_than_its_width(width: int, cells: int) -> None:
+    """Twenty at least; one more is a line of its own."""
+    found = drawing(0)
+    type(found).size = Size(width, 11)
+    found.empty = "x" * (cells + 1)
+    assert lines(found, 1, 2) == [f"<$quiet> {'x' * cells}", "<$quiet> x"]
