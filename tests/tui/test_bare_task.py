@@ -784,3 +784,12 @@ def test_the_cursor_goes_to_the_version_that_became_active_and_no_other() -> Non
     screen._versions = (VERSIONS[0], other)
     screen._draw()
     assert screen._rows.cursor == 0
+
+
+def test_prices_are_shown_in_the_window_once_they_are_known() -> None:
+    """In place of a sign that they are being computed."""
+    window = made(windows.AskAgain, Noted(), {"1": 7}, TASK)
+    window.on_mount()
+    before = window._rows.row_at(1).cells[-1][0]
+    window.show_prices({})
+    assert (before, window._rows.row_at(1).cells[-1][0]) == ("…", "")
