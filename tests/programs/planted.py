@@ -159,6 +159,8 @@ EQUIVALENT = {
         "a bench that ends now is waited for in no time, by either road",
     "core/quota/pacing/estimates.py: comparison: if self._seen >= _FIRST_CALLS and residual > _OUTLIER * spread:":
         "what is exactly so far off is trusted whole, by either road",
+    "core/quota/keys/identity.py: number: present = {row[1]: row[0] for row in rows}":
+        "an alias that is taken from its own key is given back behind",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":
