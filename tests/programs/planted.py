@@ -161,6 +161,10 @@ EQUIVALENT = {
         "what is exactly so far off is trusted whole, by either road",
     "core/quota/keys/identity.py: number: present = {row[1]: row[0] for row in rows}":
         "an alias that is taken from its own key is given back behind",
+    "core/quota/forecast/forecast.py: number: _STEPS = 60":
+        "the search comes to a hundredth of a second before",
+    "core/quota/forecast/forecast.py: number: _MOST_CALLS = 1e15":
+        "one call more than any run makes is more than any run makes",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":

@@ -174,6 +174,7 @@ SLOW = Capacity("org_1", {Dimension.TPM: Window(6_000, 600, 2.0), Dimension.RPD:
         (SLOW, 30.0 + 864.0, 100, (50 + 30 / 864 + 1, "RPD")),
         (SLOW, 31.0, 0, (2.0, "speed")),
         (Capacity("o"), 5.0, 100, (math.inf, "speed")),
+        (Capacity("o", {Dimension.RPM: Window(60, 1)}, 0.0, 2.0), 1.0, 1, (2.0, "speed")),
         (Capacity("o", {Dimension.RPM: Window(60, -3)}), 2.0, 100, (0.0, "RPM")),
         (Capacity("o", {Dimension.RPM: Window(60, -3)}), 4.0, 100, (1.0, "RPM")),
         (Capacity("o", {Dimension.TPM: Window(600, 50)}), 5.0, 200, (0.5, "TPM")),

@@ -312,6 +312,9 @@ def test_a_file_that_fails_is_told_once_until_it_works_again(home: Home, monkeyp
     assert isinstance(decision, Use)
     assert isinstance(desk.broker._grant_exclusively([Candidate(2, 400)], decision, home.now), Grant)
     told = ["it is locked. Work goes on; other workers do not see what it spends"]
+    assert desk.broker._notices == told
+    desk.broker._notices.clear()
+    desk.broker._file_trouble = False
     found = []
     for works in (False, False, True, False):
         broken = not works

@@ -822,6 +822,7 @@ def test_what_could_not_be_read_is_tried_again_after_a_minute(ring: Ring) -> Non
         before = len(ring.asked)
         store.find({"a": {"keyring": "a@1"}}, LOCAL)
         found.append((due, len(ring.asked) - before))
+        assert not store.due
     assert found == [(False, 1), (False, 0), (True, 1), (True, 1), (False, 0)]
     ring.kept = {"a@1": "two words"}
     store.look_again()

@@ -442,8 +442,9 @@ def test_what_is_kept_for_an_overdue_email_does_not_make_others_too_large() -> N
     decision, overtaken = choose([late, need(2, 9_000)], [large, small], passed, NOW)
     assert isinstance(decision, TooLargeForAll)
     assert (decision.need.email_id, overtaken) == (2, (1,))
-    decision, overtaken = choose([late, need(3, 500)], [large, org("off", slot("k", usable=False))], passed, NOW)
-    assert (waited(decision).organization, overtaken) == ("large", ())
+    line = Line(late, need(3, 500))
+    decision, overtaken = choose(line, [large, org("off", slot("k", usable=False))], passed, NOW)
+    assert (waited(decision).organization, overtaken, line.read) == ("large", (), 1)
     decision, _ = choose([late, need(3, 500)], [large, small], {1: Passed(7, NOW)}, NOW)
     assert used(decision).org is large
 

@@ -321,6 +321,15 @@ def test_each_change_makes_a_worker_share_once(one: Worker) -> None:
 TROUBLE = KeyTrouble(NOW, ORG, MODEL, "rate_limited", 429, "TPM", 2.5, "slow down")
 
 
+def test_a_worker_is_alone_until_it_has_looked(tmp_path: Path) -> None:
+    """Before its first exchange nobody is its peer, and nothing was noted."""
+    worker = Worker(tmp_path / "quota.db", "one")
+    assert (worker.sync.peers, worker.sync.counters, worker.sync.recalled_estimate()) == (0, {}, "")
+    worker.share()
+    assert worker.sync.peers == 0
+    worker.database.close()
+
+
 def test_what_a_key_did_is_added_to_its_row_and_to_its_day_once(one: Worker) -> None:
     """Sums of calls, refusals and tokens, and the last use, which never goes back."""
     one.database.execute(
