@@ -355,6 +355,17 @@ def test_a_key_is_tried_at_its_own_server(
     assert told.calls == [("checked", "s", usual, asked_at), ("checked", "t", "other", "http://usual.example")]  # fmt: skip
 
 
+def test_a_key_of_a_run_s_server_is_tried_there(engine: Engine, keys: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the run's model; the usual server has no address of its own."""
+    keys.given["secret"] = SimpleNamespace(value="s", server="https://of.the.key", belongs_to=lambda _: True)
+    told = Told()
+    monkeypatch.setattr(engine, "try_secret", told.of("tried"))
+    for server, asked in (("https://of.the.run", "https://of.the.run"), (None, "")):
+        monkeypatch.setattr(engine, "_model_and_server", lambda _, server=server: ("m", server))
+        assert engine.try_key(PATH, "a") == "tried"
+        assert told.calls.pop() == ("tried", PATH, "s", asked)
+
+
 def test_workers_are_told_of_keys_where_there_are_any(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that took the command are counted."""
     files = [Path("/n/locked.db"), Path("/n/free.db"), Path("/n/unknown.db"), Path("/n/gone.db")]

@@ -236,6 +236,28 @@ def test_a_series_is_made_in_one_pass_and_found_again(settings: Settings, tmp_pa
         create_series(settings, source, TASK, replace(options, name="one"), now=NOW)  # fmt: skip
 
 
+def test_a_series_of_many_parts_is_made_in_several_passes(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one tells what was left out, and progress goes on where it was."""
+    monkeypatch.setattr(find, "PARTS_AT_ONCE", 1)
+    source = tmp_path / "mail.csv"
+    source.write_text("id,text\n" + "".join(f"{n},text {n}\n" for n in range(30)) + "1,doubled\n")
+    options = RunOptions(source=SourceOptions("text", "id"), order="source", seed=5)
+    seen: list[int] = []
+    made = create_series(
+        settings, source, TASK, options, now=NOW, part_texts=11, progress=lambda taken, _: seen.append(taken)
+    )
+    assert sum(each.taken for each in made) == 30
+    assert len(made) == 3
+    assert (seen[-1], seen) == (30, sorted(seen))
+    skipped = []
+    for each in made:
+        with RunReader(each.path) as reader:
+            skipped.append(sum(reader.skipped_by_reason().values()))
+    assert skipped == [1, 0, 0]
+
+
 def test_a_copy_lies_beside_its_run(make_run: MakeRun, tmp_path: Path) -> None:
     """Never in the archive; with its task, another one or another model."""
     path = make_run(["one", "two"])

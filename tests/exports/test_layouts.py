@@ -82,6 +82,14 @@ def test_values_are_json_with_their_name(cells: list[Cell], values: list[str]) -
     assert [lines._json_field(name, cell) for cell in cells] == [name + value.encode() for value in values]
 
 
+def test_short_values_of_one_kind_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not cell by cell, which takes several times as long."""
+    monkeypatch.setattr(lines, "_json_cell", lambda _: pytest.fail("a cell was written alone"))
+    assert list(lines._json_fields(b"n:", ["a", "b,c"])) == [b'n:"a"', b'n:"b,c"']
+    assert list(lines._json_fields(b"n:", [1, 2])) == [b"n:1", b"n:2"]
+    assert list(lines._json_fields(b"n:", ["x" * 199, "y"])) == [b'n:"' + b"x" * 199 + b'"', b'n:"y"']
+
+
 def test_one_column_has_a_line_for_each_item(tmp_path: Path) -> None:
     """Empty without a label, quoted and guarded as cells are."""
     rows = [LABELED, FAILED, LABELED._replace(label="=x"), LABELED._replace(label="a,b"), LABELED._replace(label="a\r")]

@@ -302,6 +302,12 @@ def test_a_limit_in_tokens_reaches_so_many_characters(text: str, limit: int, tai
     assert shortened(text, limit, tail=tail, by_tokens=True) == (shown, shown != text)
 
 
+def test_a_text_of_as_many_tokens_as_are_allowed_is_whole() -> None:
+    """Even where head and tail, each rounded down, would leave a sign out."""
+    assert shortened("aa語aa", 2, tail=1, by_tokens=True) == ("aa語aa", False)
+    assert shortened("aa語aaa", 2, tail=1, by_tokens=True)[1]
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [

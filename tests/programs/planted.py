@@ -247,6 +247,12 @@ EQUIVALENT = {
         "the same ids are taken, however many of them SQLite keeps in memory",
     'core/exports/tables.py: left out: db.execute("PRAGMA synchronous = OFF")':
         "the same rows are written, and flushed once more",
+    'core/exports/tables.py: left out: db.execute("PRAGMA journal_mode = OFF")':
+        "the same rows are written, with a log beside the file that goes with it",
+    "core/exports/lines.py: number: count += len(block[0])":
+        "all columns of a block are of one length",
+    "core/sources/demo_emails.py: comparison: work = self._random.random() < _WORK_SHARE":
+        "a number drawn of 2^53 equals the share once in 2^53 times",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
 

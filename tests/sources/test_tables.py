@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from core.errors import SourceError
-from core.sources import csv_source, decoding, preview, registry, table_source
+from core.sources import csv_source, decoding, folder_source, preview, registry, table_source, text_source
 from core.sources.columns import choose
 from core.sources.preview import look_at, look_into
 from core.sources.registry import open_source
-from core.sources.source import Found, SourceOptions
+from core.sources.source import Found, SkippedRow, SourceOptions
 
 
 def test_a_short_row_of_a_table_has_empty_cells_at_its_end() -> None:
@@ -332,3 +332,42 @@ def test_a_source_is_counted_for_as_long_as_that_is_wanted(tmp_path: Path) -> No
 
     cut = preview.count(path, SourceOptions(), wanted=wanted)
     assert (cut.taken, cut.whole, len(asked)) == (1_000, False, 2)
+
+
+def test_a_table_without_rows_names_its_columns(tmp_path: Path) -> None:
+    """Up to two hundred characters of them."""
+    path = tmp_path / "t.csv"
+    for name, shown in (("x" * 100, "x" * 100), ("x" * 194, "x" * 194), ("x" * 195, "x" * 194)):
+        path.write_text(f"text,{name}\n", encoding="utf-8")
+        with pytest.raises(SourceError) as refused:
+            open_source(path, SourceOptions(text_column="text"))
+        assert str(refused.value) == (f"{path} holds a header (text, {shown}) and no row below it: there are no texts.")
+
+
+@pytest.mark.parametrize(
+    ("sample", "utf8"), [("üü".encode() + b" \xe9", True), ("ü".encode() + b" \xe9", False), (b"\xe9", False)]
+)
+def test_what_is_mostly_utf_8_is_read_as_that(sample: bytes, *, utf8: bool) -> None:
+    """Where more letters fit than do not."""
+    found = decoding._guess(sample)
+    assert ((found.name, found.guessed) == ("utf-8", False)) is utf8
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"), [(OSError(5, "Input/output error"), "Input/output error"), (OSError("no file"), "no file")]
+)
+def test_a_file_of_a_folder_that_cannot_be_read_is_counted(
+    error: OSError, detail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the words of the system, or of whoever refused."""
+    (tmp_path / "a.eml").write_text("Subject: x\n\nhi", encoding="utf-8")
+
+    def broken(*_: object) -> bytes:
+        raise error
+
+    for module in (folder_source, text_source):
+        monkeypatch.setattr(module, "read_regular", broken)
+    place = "file a.eml"
+    found = list(folder_source._of_file(tmp_path, tmp_path / "a.eml", SourceOptions(), registry._open_file))
+    assert found == [SkippedRow(place, text_source.UNREADABLE, detail)]
+    assert text_source.message_of(tmp_path / "a.eml", "a.eml") == SkippedRow(place, text_source.UNREADABLE, detail)

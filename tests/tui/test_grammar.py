@@ -75,6 +75,46 @@ TABLE = {
 }  # fmt: skip
 """By command: who answers (``tui.commands``), what must be given, and options with a kind, choices, default or rival."""
 
+PLAIN = {
+    "": "read-only",
+    "add": "text-column id-column fields gold-column delimiter table dry-run json",
+    "archive": "back dry-run json",
+    "budget": "none dry-run json",
+    "check": "repair dry-run json",
+    "compare": "versions json",
+    "copy": "model dry-run json",
+    "delete": "yes dry-run json",
+    "demo": "fresh json",
+    "export": "layout no-text no-columns manifest raw dry-run json",
+    "gold": "column dry-run json",
+    "keys add": "organization stdin no-keyring dry-run json",
+    "keys limits": "model run base-url plan dry-run json",
+    "keys list": "model run json",
+    "keys test": "model base-url json",
+    "keys unbench": "model run dry-run json",
+    "lane": "cancel dry-run json",
+    "new": "name text-column id-column fields gold-column delimiter table dry-run model base-url no-dedupe json",
+    "notify": "test json",
+    "open": "read-only",
+    "plan": "model text-column id-column fields gold-column delimiter table no-dedupe base-url plan json",
+    "quality": "json top-up beside dry-run",
+    "rejudge": "tolerant dry-run json",
+    "report": "examples json",
+    "retry": "failed item dry-run json",
+    "review": "annotator dry-run json",
+    "serve": "expose url writable json",
+    "skip": "back dry-run json",
+    "start": "no-wait trust-network json",
+    "stop": "no-wait force cancel-batches json",
+    "task show": "json messages dry-run",
+    "work": "trust-network json",
+    **dict.fromkeys(("backup", "completions", "guide", "info", "keys history", "skill", "skipped", "status", "task check", "watch"), "json"),
+    **dict.fromkeys(("keys disable", "keys enable", "keys group", "keys pin", "keys remove", "keys unpin", "label", "note", "task init", "undo"), "dry-run json"),
+    **dict.fromkeys(("pause", "resume", "swap"), "no-wait json"),
+    **dict.fromkeys(("keys", "task"), ""),
+}  # fmt: skip
+"""By command: options without a kind, a choice or a default, by their last spelling."""
+
 
 def _told(action: argparse.Action) -> str:
     """What a table's row says of an argument, nothing for a plain option."""
@@ -102,9 +142,25 @@ def rows(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str,
             yield from rows(each[0], f"{name} {command}".strip())
 
 
+def plain(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield a command's plain options, and those of the commands below it."""
+    yield (
+        name,
+        " ".join(
+            each.option_strings[-1].removeprefix("--")
+            for each in parser._actions
+            if each.option_strings and each.dest not in ("help", "version") and not _told(each)
+        ),
+    )
+    for command, each in grammar.commands_of(parser).items():
+        if command != "simulate":
+            yield from plain(each[0], f"{name} {command}".strip())
+
+
 def test_each_command_has_its_answer_kinds_and_defaults() -> None:
     """What a value is read as, what it is where nothing is said, and which options exclude each other."""
     assert dict(rows(grammar.parser())) == TABLE
+    assert dict(plain(grammar.parser())) == PLAIN
     assert grammar.parser().parse_args(["simulate"]).answer == "core.simulator.options:run"
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.errors import KeysError, UsageError
 from core.model import Dimension, KeyState, WindowStatus
 from tests.tui.fakes import NOW, TASK, key
-from tui.commands import keys, quality, task
+from tui.commands import files, keys, quality, task
 
 
 @pytest.fixture
@@ -272,3 +272,36 @@ def test_a_comparison_is_told_side_by_side(monkeypatch: pytest.MonkeyPatch) -> N
         "people: of 40 that differ, A is right on 25, B on 15 (McNemar p = 0.123)",
         "A is more accurate than B by +1.2 points (-0.4 to +3.0)",
     ]
+
+
+# -- checks ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words", "told"),
+    [
+        (0, {}, ["found"]),
+        (0, {"repair": True}, ["found"]),
+        (2, {}, ["found", "`labeltui check mail --repair` writes 2 numbers as the rows give them."]),
+        (1, {"repair": True}, ["found", "1 number put right.", "found"]),
+        (1, {"repair": True, "dry_run": True}, ["found", "1 number would be put right."]),
+        (2, {"dry_run": True}, ["found", "`labeltui check mail --repair` writes 2 numbers as the rows give them."]),
+    ],
+)
+def test_a_check_tells_what_can_be_put_right(
+    wrong: int, words: dict[str, bool], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And puts it right where that is wanted, and not only tried."""
+    said: list[str] = []
+    monkeypatch.setattr(files, "say", said.append)
+    monkeypatch.setattr(files, "_tell", lambda *_: said.append("found"))
+    findings = [SimpleNamespace(repairable=number < wrong) for number in range(3)]
+    repaired: list[Any] = []
+    engine: Any = SimpleNamespace(
+        check=lambda _: SimpleNamespace(findings=findings, sound=True, damaged=False, ok=True),
+        repair=lambda path: repaired.append(path) or wrong,
+    )
+    given: Any = SimpleNamespace(**{"repair": False, "dry_run": False, "json": False, **words})
+    files._check(engine, Path("/n/mail.db"), given)
+    assert said[: len(told)] == told
+    assert len(repaired) == any("put right." in line and "would" not in line for line in told)
