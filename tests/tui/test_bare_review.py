@@ -631,3 +631,47 @@ def test_who_said_what_stands_above_an_item_that_is_settled() -> None:
             setattr(type(screen) if name == "is_mounted" else screen, name, value)
         screen._draw_frame()
         assert "#about" not in untouched.of
+
+
+def test_the_frame_of_a_review_is_drawn_with_each_picture_and_item() -> None:
+    """Whether or not its text changed."""
+    told: list[str] = []
+    parts = Parts()
+    pane, text = Part(62), Part()
+    pane.query_one = lambda _: text  # type: ignore[method-assign]
+    parts.of["#reviewed"] = pane
+    screen, _ = reviewing(session(), query_one=parts, _draw_frame=lambda: told.append("frame"))
+    screen.show(DATA)
+    assert told == ["frame"]
+    ReviewScreen._draw(screen)
+    assert told == ["frame"] * 2
+
+
+@pytest.mark.parametrize("width", [42, 62])
+def test_header_lines_of_a_review_have_the_width_of_their_pane(width: int) -> None:
+    """Two cells are left to a scroll bar."""
+    parts = Parts()
+    pane, text = Part(width), Part()
+    pane.query_one = lambda _: text  # type: ignore[method-assign]
+    parts.of["#reviewed"] = pane
+    mail = SimpleNamespace(**{**vars(MAIL), "text": f"Subject: {'s' * 90}\n\nhello"})
+    screen, _ = reviewing(session(), query_one=parts, _draw_frame=lambda: None, _emails={3: mail})
+    ReviewScreen._draw(screen)
+    assert len(text.shown.split("\n")[0]) == width - 2
+
+
+def test_long_names_notes_and_answers_are_cut_in_the_frame() -> None:
+    """At 20, 40 and 30 characters."""
+    parts = Parts()
+    screen, _ = reviewing(
+        session(),
+        query_one=parts,
+        _annotator="a" * 50,
+        _note="n" * 50,
+        _last="l" * 50,
+        size=SimpleNamespace(width=80, height=24),
+    )
+    screen._draw_frame()
+    assert parts.of["#about"].shown.startswith(f"{'a' * 19}… · 200 random · batch 1 · answered 0/3")
+    assert parts.of["#answered"].shown == f" last: you said {'l' * 29}… · note: {'n' * 39}…"
+    assert parts.of["#batch-result"].display is False
