@@ -399,6 +399,24 @@ def test_a_version_takes_effect_with_its_texts_made_anew_where_it_sends_others()
     assert applied(catalog.ChooseLane("batch"), Recorder(choose_lane=""))[0].endswith("after the first texts")
 
 
+@pytest.mark.parametrize(("change", "made"), [({"rubric": "other"}, None), ({"fields": ("body",)}, "views")])
+def test_texts_are_made_anew_where_a_version_sends_others(change: dict[str, Any], made: str | None) -> None:
+    """And only there."""
+    told: list[Any] = []
+
+    def activate(task: Any, **how: Any) -> Any:
+        told.append((task.version, how))
+        return SimpleNamespace(sentence="activated")
+
+    version = versioned(replace(TASK, **change))
+    run = SimpleNamespace(
+        worker=None, by="anna", now=NOW, views_of=lambda task: "views" if task == version else "others",
+        store=SimpleNamespace(task=lambda: TASK, activate=activate),
+    )  # fmt: skip
+    assert catalog.ActivateTask(version).apply(run).sentence == "activated"  # type: ignore[arg-type]
+    assert told == [(version.version, {"by": "anna", "now": NOW, "view_of": made})]
+
+
 @pytest.mark.parametrize(
     ("tolerant", "active", "moved", "more", "said"),
     [

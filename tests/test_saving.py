@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -215,3 +216,23 @@ def test_texts_that_no_parser_understood_are_counted(tmp_path: Path, monkeypatch
     assert build([plan], builtin_task(), iter(texts)) == [Built(3, 3, 2)]
     with RunReader(path) as reader:
         assert reader.count() == 3
+
+
+def test_a_source_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    """A file by its bytes, a folder by the names, sizes and times of its files; links do not count."""
+    path = tmp_path / "a.csv"
+    data = b"x" * (1 << 20) + b"y"
+    path.write_bytes(data)
+    assert find.digest_of(path) == hashlib.sha256(data).hexdigest()
+    assert find.digest_of(path, path) == hashlib.sha256(data * 2).hexdigest()
+    assert find.digest_of() == hashlib.sha256().hexdigest()
+    folder = tmp_path / "mail"
+    (folder / "in").mkdir(parents=True)
+    for name, at in (("in/b", 2), ("a", 1)):
+        (folder / name).write_bytes(b"x" * at)
+        os.utime(folder / name, ns=(at * 10**9, at * 10**9))
+    (folder / "link").symlink_to(path)
+    told = "a\0001\0001000000000\nin/b\0002\0002000000000\n"
+    assert find.digest_of(folder) == hashlib.sha256(told.encode()).hexdigest()
+    with pytest.raises(RunFileError, match=r"gone cannot be read \(No such file or directory\)\.$"):
+        find.digest_of(tmp_path / "gone")

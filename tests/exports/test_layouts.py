@@ -263,6 +263,36 @@ def test_spacy_gets_a_category_for_each_label(tmp_path: Path) -> None:
     assert (told[0]["text"], told[0]["meta"]["id"]) == ("Lunch at noon?", "a/1.")
 
 
+def test_spacy_s_own_file_holds_a_document_for_each_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its categories and its id; without spaCy it is said what to do."""
+    made: list[Any] = []
+
+    class DocBin:
+        def __init__(self, *, store_user_data: bool) -> None:
+            assert store_user_data
+
+        def add(self, doc: Any) -> None:
+            made.append((doc.text, doc.cats, doc.user_data))
+
+        def to_disk(self, path: Path) -> None:
+            path.write_text(str(len(made)))
+
+    language = SimpleNamespace(make_doc=lambda text: SimpleNamespace(text=text, user_data={}))
+    library = SimpleNamespace(blank=lambda name: language if name == "xx" else None, DocBin=DocBin)
+    monkeypatch.setattr(layouts.importlib, "import_module", lambda _: library)  # type: ignore[attr-defined]
+    path = tmp_path / "a.spacy"
+    assert layouts.write_spacy(table(LABELED, FAILED), path, False) == 1
+    assert made == [("Lunch at noon?", {"1": 1.0, "0": 0.0}, {"id": "a/1."})]
+    assert path.read_text() == "1"
+
+    def missing(_: str) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(layouts.importlib, "import_module", missing)  # type: ignore[attr-defined]
+    with pytest.raises(ExportError, match=r"^A \.spacy file needs spaCy, which is not installed\. Install it with:"):
+        layouts.write_spacy(table(LABELED), path, False)
+
+
 # -- tables ---------------------------------------------------------------------------------------------------------------
 
 

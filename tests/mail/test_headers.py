@@ -229,6 +229,7 @@ def test_a_message_is_read_by_the_charset_that_it_names_first() -> None:
     assert text_of("ü charset=UTF-16".encode("latin-1")) == ("ü charset=UTF-16", "cp1252")
     assert text_of("ü".encode("latin-1")) == ("ü", "cp1252")
     assert text_of(b"\x81\xff") == ("\x81ÿ", "latin-1")
+    assert text_of(b"charset=iso-8859-2 \xb3") == ("charset=iso-8859-2 ł", "iso_8859_2")
     late = b"\xb3" + b" " * 65_515
     assert text_of(late + b"charset=iso-8859-2")[1] == "iso_8859_2"
     assert text_of(late + b"  charset=iso-8859-2")[1] == "iso_8859_2"

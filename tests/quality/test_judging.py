@@ -363,6 +363,8 @@ def test_a_report_is_a_page_or_an_object(small: Path, tmp_path: Path, monkeypatc
     judging.write_report(small, tmp_path / "b.json", examples=True)
     told = [json.loads((tmp_path / name).read_text("utf-8"))["facts"] for name in ("a.JSON", "b.json")]
     assert [each["examples"] for each in told] == [[], ["those"]]
+    assert told[0]["settings"]["model"] == "openai/gpt-oss-20b"
+    assert not {"", "None", "()"} & {*told[0]["settings"].values()}
     for name in ("a.html", "a.HTM"):
         judging.write_report(small, tmp_path / name, examples=False)
         assert "<html" in (tmp_path / name).read_text("utf-8")

@@ -372,3 +372,16 @@ def test_values_of_a_stream_come_one_by_one(tmp_path: Path, monkeypatch: pytest.
 def test_an_object_may_be_the_frame_of_an_array(whole: dict[str, Any], found: list[Any] | None) -> None:
     """Of the first one whose objects have a text."""
     assert _array_in(whole) == found
+
+
+@pytest.mark.parametrize(("length", "shown"), [(199, 199), (200, 200), (201, 200)])
+def test_a_member_that_is_no_file_is_named_by_two_hundred_signs(length: int, shown: int, tmp_path: Path) -> None:
+    """A link of an archive is not followed."""
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        link = tarfile.TarInfo("x" * length)
+        link.type, link.linkname = tarfile.SYMTYPE, "elsewhere"
+        archive.addfile(link)
+    (tmp_path / "out").mkdir()
+    assert list(archives._untar(path, tmp_path / "out")) == [SkippedRow(f"member {'x' * shown}", archives.NO_MEMBER)]
+    assert list((tmp_path / "out").iterdir()) == []

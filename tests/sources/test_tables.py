@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from core.errors import SourceError
-from core.sources import csv_source, decoding, folder_source, preview, registry, table_source, text_source
+from core.sources import csv_source, decoding, folder_source, json_source, preview, registry, table_source, text_source
 from core.sources.columns import choose
+from core.sources.decoding import Encoding
 from core.sources.preview import look_at, look_into
 from core.sources.registry import open_source
 from core.sources.source import Found, SkippedRow, SourceOptions
@@ -371,3 +372,16 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_counted(
     found = list(folder_source._of_file(tmp_path, tmp_path / "a.eml", SourceOptions(), registry._open_file))
     assert found == [SkippedRow(place, text_source.UNREADABLE, detail)]
     assert text_source.message_of(tmp_path / "a.eml", "a.eml") == SkippedRow(place, text_source.UNREADABLE, detail)
+
+
+def test_values_of_json_lines_are_placed_by_row_and_line(tmp_path: Path) -> None:
+    """Blank lines are no rows; what breaks off is named by the row that it would be."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n\n  \n{"text": "b"}\nnull\n')
+    found = list(json_source._of_lines(path, Encoding("utf-8")))
+    assert found == [
+        (1, "row 1, line 1", {"text": "a"}), (2, "row 2, line 4", {"text": "b"}), (3, "row 3, line 5", None),
+    ]  # fmt: skip
+    path.write_bytes(b'{"text": "a"}\n{"text": "b"}\n{"text": "\xff"}\n')
+    with pytest.raises(SourceError, match="row 3"):
+        list(json_source._of_lines(path, Encoding("utf-8")))

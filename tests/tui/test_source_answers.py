@@ -90,6 +90,7 @@ def test_a_new_run_says_what_it_took(
         ({"taken": 1}, True, ["mail: 1 text would be added, 1 were there already, as CSV", NOTHING_CHANGED]),
         ({"changed": 3, "changed_ids": ("x", "y")}, False, ["mail: 2 texts added, 1 were there already, as CSV", "  3 texts changed under an old id; the run keeps what it has:", "    x", "    y", "    and 1 more",
                                                             "`labeltui start mail` goes on with them, behind all others."]),
+        ({"taken": 0, "skipped": {"empty": 1_000, "long": 1}, "skipped_places": ("row 1\n: x",)}, False, ["mail: 0 texts added, 1 were there already, as CSV", "  skipped 1,000: empty", "  skipped 1: long", "    row 1 : x"]),
         ({"changed": 2, "changed_ids": ("x", "y"), "taken": 0}, False, ["mail: 0 texts added, 1 were there already, as CSV", "  2 texts changed under an old id; the run keeps what it has:", "    x", "    y"]),
     ],
 )  # fmt: skip

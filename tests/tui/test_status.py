@@ -142,6 +142,10 @@ def test_places_are_listed_with_what_they_do_or_why_they_do_nothing() -> None:
     ]
     run.places = tuple(PlaceStatus(f"place-{n}", "vm", "ready", "", 1, 1.0, NOW) for n in range(12))
     assert "  place     and 4 more places" in as_lines(run.snapshot(NOW), ())
+    for count, more in ((9, "  place     and 1 more place"), (8, None)):
+        run.places = run.places[:count]
+        last = [line for line in as_lines(run.snapshot(NOW), ()) if "more place" in line]
+        assert last == ([more] if more else [])
 
 
 BUSY = replace(running(5_031, 2_871).snapshot(NOW), recent=())
