@@ -14,6 +14,7 @@ import pytest
 from core.commands import catalog, review
 from core.commands.command import Command, decode
 from core.errors import UnknownNameError, UsageError
+from core.llm.task import versioned
 from core.llm.taskfile import builtin_task
 from core.model import UNCHANGED, Budget
 from tui import grammar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -558,3 +559,49 @@ def test_columns_that_there_are_are_named() -> None:
     assert api._task(None, "x/y").model.model == "x/y"
     found = [{name: name for name in api.ADDED}]
     assert api._with_columns([{"a": 1}], [{"a": 1}], found) == [{"a": 1, **found[0]}]
+
+
+def test_a_frame_is_labeled_by_a_run_that_is_named_after_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its columns come back with what was added; a row that was not taken is skipped."""
+    made: list[Any] = []
+
+    class Run:
+        def __init__(self) -> None:
+            self.worked: list[bool] = []
+
+        @staticmethod
+        def create(source: Path, task: Any, **how: Any) -> Run:
+            run = Run()
+            made.append((source.name, source.read_text("utf-8"), task, how, run))
+            return run
+
+        def work(self, *, progress: bool) -> None:
+            self.worked.append(progress)
+
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            yield {"id": "0", "label": "1", "state": "labeled", "tokens": 5, "text": "left out"}
+            yield {"id": "b", "label": "0", "state": "labeled"}
+
+    monkeypatch.setattr(api, "Run", Run)
+    rows = [{"text": "one", "n": 1}, {"text": "two", "id": "b"}]
+    lines = f'{{"text": "one", "n": 1, "{api.ROW}": "0"}}\n{{"text": "two", "id": "b", "{api.ROW}": "1"}}\n'
+    name = f"frame-{hashlib.sha256(lines.encode()).hexdigest()[:10]}"
+    empty = dict.fromkeys(api.ADDED)
+    found = api.label(rows, "task", model="m", base_url="u", progress=False)
+    assert found == [
+        {"text": "one", "n": 1, **empty, "label": "1", "state": "labeled", "tokens": 5},
+        {"text": "two", "id": "b", **empty, "state": "skipped"},
+    ]
+    file, text, task, how, run = made.pop()
+    assert (file, text, task, run.worked) == (f"{name}.jsonl", lines, "task", [False])
+    assert how == {"name": name, "model": "m", "base_url": "u", "reading": SourceOptions(None, api.ROW)}
+    found = api.label(rows[1:], id_column="id", text_column="text", name="own")
+    assert [(each["label"], each["state"]) for each in found] == [("0", "labeled")]
+    file, text, _, how, run = made.pop()
+    assert (file, text, run.worked) == ("own.jsonl", '{"text": "two", "id": "b"}\n', [True])
+    assert how["reading"] == SourceOptions("text", "id")
+    with pytest.raises(UsageError, match=r"^There are no rows to label\.$"):
+        api.label([])
+    for option in ("text_column", "id_column"):
+        with pytest.raises(UsageError, match=rf"There is no column 'x', which {option} names\. There are: 'text', 'n'"):
+            api.label(rows, **{option: "x"})  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from tests.programs.guide import commands_of
 from tui.cli import main
+from tui.commands import shells
 from tui.grammar import parser
 
 
@@ -55,3 +57,20 @@ def test_the_skill_names_commands_that_exist(capsys: pytest.CaptureFixture[str])
     assert text.startswith("---\nname: labeltui\n")
     assert set(re.findall(r"labeltui ([a-z]+)", text)) <= {*commands_of(parser()), "command"}
     assert "Never read, print or follow them" in text
+
+
+def test_fish_is_told_which_options_take_a_value() -> None:
+    """And which values there are to choose from."""
+    command = argparse.ArgumentParser(add_help=False)
+    command.add_argument("word")
+    command.add_argument("-q", "--quiet", action="store_true", help="say nothing")
+    command.add_argument("--only", choices=("a", "b"), help="it's one")
+    command.add_argument("--file", help="a\\b")
+    command.add_argument("--bare")
+    assert list(shells._fish_options(command, "x; and y")) == [
+        "complete -c labeltui -n 'x; and y' -s q -d 'say nothing'",
+        "complete -c labeltui -n 'x; and y' -l quiet -d 'say nothing'",
+        "complete -c labeltui -n 'x; and y' -l only -x -a 'a b' -d 'it\\'s one'",
+        "complete -c labeltui -n 'x; and y' -l file -r -d 'a\\\\b'",
+        "complete -c labeltui -n 'x; and y' -l bare -r -d ''",
+    ]

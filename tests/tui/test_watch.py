@@ -76,6 +76,43 @@ def test_a_wait_is_counted_down_with_its_limit() -> None:
     assert "waits 00:41 for TPM of org_b" in "\n".join(texts(waiting))
 
 
+def test_a_wait_and_a_cooldown_are_named_in_few_signs() -> None:
+    """Twelve of a limit and twenty-four of an organization; four of a key's limit."""
+    waiting = replace(BUSY, state=RunState.WAITING, wait=Wait(NOW + 41, "L" * 13, "o" * 25, "waits"))
+    assert f"waits 00:41 for {'L' * 11}… of {'o' * 23}…" in "\n".join(texts(waiting, width=100))
+    keys = (key("k", "org", KeyState.COOLING, cooldown_s=41.0, limit="LIMIT"),)
+    lines = compact_view(BUSY, keys, width=60, height=20, now=NOW)
+    shown = ["".join(text for text, _ in line) for line in lines]
+    assert [each.rstrip() for each in shown if each.startswith("org")] == ["org          ◌1 00:41 LIM…"]
+
+
+@pytest.mark.parametrize(
+    ("no_color", "colors", "told"),
+    [(False, "truecolor", True), (True, "truecolor", False), (False, watch.NONE, False), (True, watch.NONE, False)],
+)
+def test_a_watched_run_has_colors_where_they_are_wanted(
+    no_color: bool, colors: str, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where the terminal has them."""
+    made: list[bool] = []
+
+    def inline(_: object, *, colors: bool, ascii_only: bool) -> SimpleNamespace:
+        made.extend((colors, ascii_only))
+        return SimpleNamespace(draw=lambda *_: None)
+
+    shows = SimpleNamespace(no_color=no_color, colors=colors, ascii_because="")
+    monkeypatch.setattr(watch, "terminal", lambda *_: shows)
+    monkeypatch.setattr(watch, "Inline", inline)
+    monkeypatch.setattr(watch, "size_of", lambda _: (40, 6))
+    monkeypatch.setattr(watch, "_to_stdout", lambda _: None)
+    monkeypatch.setattr(watch, "listening", lambda: contextlib.nullcontext(lambda _: ""))
+    monkeypatch.setattr(watch, "_keys", lambda *_: lambda *_: ())
+    monkeypatch.setattr(watch.sys, "stdout", SimpleNamespace(fileno=lambda: 1))
+    reader = SimpleNamespace(snapshot=lambda _: replace(BUSY, worker=replace(BUSY.worker, alive=False)))
+    watch._live(None, Path("run.db"), reader, 1.0)  # type: ignore[arg-type]
+    assert made == [told, False]
+
+
 def test_foreign_names_do_nothing_to_a_corner() -> None:
     """A run's name, a reason, a label's name and a failure are text."""
     evil = "\x1b]0;x\x07\x9b31m\u202e"
