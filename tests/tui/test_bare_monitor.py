@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import UsageError
 from core.model import LaneChoice, RunState
 from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts_of
 from tests.tui.fakes import KEYS, NOW, TASK, running
@@ -346,3 +347,37 @@ def test_the_window_of_lanes_proposes_what_holds() -> None:
         (12, 96, False),
         (0, 0, False),
     ]
+
+
+@pytest.mark.parametrize(("labeled", "people", "asked"), [(20, 0, 0), (20, 3, 1)])
+def test_the_line_of_what_people_checked_follows_each_picture(labeled: int, people: int, asked: int) -> None:
+    """Also where nothing is computed anew."""
+    screen, app = monitoring(
+        _draw_checked=lambda: app.told.append("draws"), _judged=lambda _: None, answers={"quality": "figures"}
+    )
+    shown = replace(SNAPSHOT, labeled=labeled, sources={"human": people}, commands=())
+    for _ in range(2):
+        MonitorScreen._judge(screen, shown)
+    assert app.told == ["quality"] * asked + ["draws"] * 2
+
+
+@pytest.mark.parametrize(
+    ("completed", "total", "bar"),
+    [
+        (0, 1_000, "      "),
+        (500, 1_000, "███   "),
+        (1_000, 1_000, "██████"),
+        (2_000, 1_000, "██████"),
+        (0, 0, "      "),
+    ],
+)
+def test_how_much_of_a_batch_is_answered_is_a_bar_of_six_cells(completed: int, total: int, bar: str) -> None:
+    """Full where the server counts more than was sent."""
+    row = batches._row(parcel(1, "sent", "in_progress", completed, total=total), NOW)
+    assert row.cells[2][0] == f"{bar} {completed:,} of {total:,}"
+
+
+def test_what_is_no_number_of_questions_is_quoted_in_part() -> None:
+    """Twenty characters of it."""
+    with pytest.raises(UsageError, match=f"^{'x' * 19}… is no number"):
+        batches._count("x" * 60)

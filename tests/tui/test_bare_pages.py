@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.content import Content
 
-from core.model import PlacesWanted
+from core.model import LabelMeaning, PlacesWanted
 from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts_of
 from tests.tui.conftest import toned, toned_rows
 from tests.tui.fakes import NOW, TASK, email, running, settings_in
@@ -837,3 +837,105 @@ def test_a_key_over_the_tour_is_its_own(key: str, told: list[str]) -> None:
         )
     )
     assert app.told == told
+
+
+def helped(pane: str) -> list[str]:
+    """The help of the monitor with the focus on that pane, as plain lines."""
+    app = Noted()
+    app.settings = settings_in(Path("/x"))  # type: ignore[attr-defined]
+    return bare(HelpScreen, app, _from=CONTEXT, _pane=pane).text(100).plain.split("\n")
+
+
+def test_the_keys_of_a_pane_stand_below_its_explanation() -> None:
+    """Then the screen, with the key of the guide."""
+    rows = helped("Keys")
+    at = next(n for n, text in enumerate(rows) if "this screen" in text)
+    assert [text.rstrip() for text in rows[at - 3 : at]] == [
+        "  1–9   pane                                        esc   back",
+        "  z     zoom",
+        "",
+    ]
+    assert any(text.endswith(" opens the guide at the page about this.") for text in rows)
+    assert "this pane" not in "\n".join(helped(""))
+
+
+@pytest.mark.parametrize(("width", "cells"), [(80, 49), (52, 21), (51, 20), (20, 20)])
+def test_a_reason_is_wrapped_beside_its_key(width: int, cells: int) -> None:
+    """In twenty cells at least."""
+    rows = pages._lines(action("pause"), CONTEXT, width, reason="r" * 120)
+    assert len(rows[-2].plain.strip()) == cells
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "wanted"),
+    [
+        (("1", "0"), "work", [56, 22, 6, "  1     work", 0]),
+        (("12345", "0"), "work", [56, 22, 6, "  12345 work", 0]),
+        (("123456", "0"), "123456", [56, 9, 6, "  123456 mmm", 0]),
+        (("v" * 40, "0"), "work", [56, 41, 6, "  vvvvvvvvvv", 0]),
+    ],
+    ids=count(),
+)
+def test_labels_are_listed_in_columns(values: Any, name: str, wanted: Any) -> None:
+    """Values in six cells at least and 25 at most, names in fourteen where any has one, meanings in what is left of 54."""
+    parts = Parts()
+    of = replace(
+        TASK, labels=tuple(LabelMeaning(value, name if n == 0 else value, "m" * 300) for n, value in enumerate(values))
+    )
+    made(modals.GiveLabel, Noted(), of, None, query_one=parts).on_mount()
+    rows = parts.of["#labels"].shown.split("\n")
+    assert [len(rows[0]), rows[0].index("m"), len(rows), rows[0][:12], rows[2].count("m")] == wanted
+
+
+def test_labels_that_are_found_are_drawn() -> None:
+    """And the chosen one, wherever the cursor goes."""
+    parts = Parts()
+    window = made(modals.GiveLabel, Noted(), MANY, None, query_one=parts)
+    window.on_mount()
+    window.action_move(1)
+    assert parts.of["#labels"].shown.startswith("▸ v0")
+    window.on_input_changed(SimpleNamespace(input=SimpleNamespace(id="find"), value="v13"))
+    assert parts.of["#labels"].shown.startswith("▸ v13")
+    few = made(modals.GiveLabel, Noted(), TASK, None, query_one=parts)
+    few.on_mount()
+    stopped: list[int] = []
+    type(few).focused = None
+    few.on_key(SimpleNamespace(character="0", stop=lambda: stopped.append(1)))
+    assert (parts.of["#labels"].shown.split("\n")[-1].startswith("▸ 0"), stopped) == (True, [1])
+    assert (few._found, window._finds) == (range(2), True)
+
+
+def test_the_tour_begins_at_its_first_page() -> None:
+    """Keys that were on their way count only where nobody asked for it."""
+    asked, shown = touring(asked_for=True), touring(asked_for=False)
+    assert (asked._page, asked._opened_at, shown._page, shown._opened_at) == (0, float("-inf"), 0, NOW)
+
+
+def touring(*, asked_for: bool) -> Any:
+    """The tour as it opens."""
+    made(Tour, Noted(), lambda: NOW)
+    return Tour(lambda: NOW, asked_for=asked_for)
+
+
+def test_a_theme_is_worn_only_once_the_present_one_is_known() -> None:
+    """The first move of the cursor is no choice."""
+    app = Noted()
+    app.theme, app.available_themes = "nord", {}  # type: ignore[attr-defined]
+    window = made(themes.ChooseTheme, app)
+    window._rows = SimpleNamespace(selected=SimpleNamespace(value="other"))
+    window.on_rows_moved()
+    assert app.theme == "nord"  # type: ignore[attr-defined]
+    window._before = "nord"
+    window._rows.selected = None
+    window.on_rows_moved()
+    assert app.theme == "nord"  # type: ignore[attr-defined]
+
+
+def test_tab_turns_through_what_can_be_saved() -> None:
+    """Round."""
+    window, _ = asking(line_windows.SaveAs, ["a", "b", "c"], "rows.csv")
+    walked = []
+    for _ in range(4):
+        window.action_other()
+        walked.append(window._chosen)
+    assert walked == [1, 2, 0, 1]
