@@ -928,3 +928,19 @@ def test_where_no_batch_is_made_any_more_no_time_is_kept_for_ending_them(
     made.said.clear()
     made.step(held=True)
     assert bool(made.said) is late
+
+
+def test_live_calls_beside_batches_are_for_what_the_trial_has_left(tmp_path: Path) -> None:
+    """Four of seven, where the trial asks about ten and six were; where those take longer than batches, they are the end."""
+    asked: list[float] = []
+
+    def live(texts: float) -> Forecast:
+        asked.append(texts)
+        return Forecast(texts * 100_000, texts * 100_000, texts * 100_000, "RPM")
+
+    made = Lane(tmp_path, emails=7, live=live)
+    made.shelf.asked, made.lane._took_s = 6, 600.0
+    found = made.lane.ends()
+    assert asked == [4]
+    assert found is not None
+    assert found.eta_s == 400_000.0

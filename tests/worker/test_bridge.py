@@ -443,3 +443,39 @@ def test_times_that_a_process_between_is_given() -> None:
     found = [getattr(bridge, name) for name in ("CLOSES_WITHIN_S", "CONNECTED_WITHIN_S", "OPENED_WITHIN_S", "_HEARD_S")]
     assert found == [10.0, 5.0, 120.0, 0.2]
     assert partial(bridge._frame, "x")() == frame("x")
+
+
+@pytest.mark.asyncio
+async def test_a_head_that_cannot_be_reached_ends_the_process_before_ray_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the reason, and nothing is opened."""
+
+    async def refused(_: str) -> str:
+        return "nothing listens there"
+
+    monkeypatch.setattr(bridge, "_why_unreachable", refused)
+    scene = Scene(monkeypatch)
+    assert await scene.serve(PlacesWanted("h:1")) == 1
+    assert scene.said[-1] == Unreachable("no Ray head at h:1: nothing listens there")
+    assert scene.done == []
+
+
+@pytest.mark.asyncio
+async def test_places_that_do_not_end_are_waited_for_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of the time in which the process has to be gone; a cluster is given two minutes to open."""
+    waited: list[float | None] = []
+    wait = asyncio.wait
+
+    async def waits(jobs: Any, **given: Any) -> Any:
+        waited.append(given.get("timeout"))
+        return await wait(jobs, **given)
+
+    scene = Scene(monkeypatch)
+    monkeypatch.setattr(asyncio, "wait", waits)
+    serving = scene.serve(PlacesWanted())
+    await comes(lambda: len(scene.done) == 2)
+    assert scene.over is not None
+    scene.over.set()
+    assert await serving == 0
+    assert waited == [120.0, None, 2.0]

@@ -318,8 +318,11 @@ def test_a_run_is_done_when_nothing_is_pending_or_out(
     desk.worker.queue.front(1)
     desk.lane.out, desk.lane.sent = out, Sent(idle=True)
     desk.asked.clear()
+    desk.worker._wake.clear()
     desk.worker._send()
     assert (desk.worker._ending, desk.worker._wait) == (ending, wait)
+    read_anew = pending == 1 and not out and batches is None
+    assert desk.worker._wake.is_set() is (ending is not None or read_anew)
     desk.worker.queue.front(1)
     assert len(desk.asked) == (pending and not out)
 

@@ -727,3 +727,22 @@ def test_a_place_that_was_lost_before_its_call_left_breaks_nothing() -> None:
     assert room.said == ["bound 8", "cancelled 1 main unsent"]
     assert [each.id for each in room.queue.front(9)] == [1]
     assert room.committed == []
+
+
+def test_a_permit_is_given_back_where_the_disk_refuses_or_a_text_has_a_label() -> None:
+    """No call was made with it."""
+    room = Room(email(1), email(2))
+    room.broken = {1}
+    assert room.round() == Sent()
+    assert room.said == ["cancelled 1 main unsent"]
+    assert [each.id for each in room.queue.front(9)] == [1, 2]
+
+
+@pytest.mark.parametrize(("chars", "rides"), [(5_000, True), (5_001, False)])
+def test_a_text_of_a_quarter_of_a_pack_rides_with_it(chars: int, rides: bool) -> None:
+    """A longer one does not."""
+    canaries = Again((50, 1))
+    room = packed(*map(email, range(1, 8)), size=10, canaries=canaries, at_once=1)
+    room.known[50] = (email(50, "text 50" + "x" * (chars - 7)), "0")
+    room.round()
+    assert canaries.told == (["sent 50"] if rides else ["dropped 50"])

@@ -76,6 +76,11 @@ def test_a_cap_on_money_without_a_price_pauses() -> None:
             Spent(0, 0, 0.0, 500_000, 500_000),
             "the budget of $0.25 is used up ($0.00 spent, by the price table)",
         ),
+        (
+            Budget(money=0.25),
+            Spent(0, 0, 0.0, 2_500_000, 0),
+            "the budget of $0.25 is used up ($0.00 spent, by the price table)",
+        ),
         (Budget(hours=0.5), Spent(0, 0, 1_799.9), ""),
         (Budget(hours=0.5), Spent(0, 0, 1_800.0), "the budget of 0.5 hours of work is used up"),
         (Budget(hours=0.0), Spent(0, 0, 0.0), "the budget of 0 hours of work is used up"),
