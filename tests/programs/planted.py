@@ -249,6 +249,8 @@ EQUIVALENT = {
         "the same rows are written, and flushed once more",
     'core/exports/tables.py: left out: db.execute("PRAGMA journal_mode = OFF")':
         "the same rows are written, with a log beside the file that goes with it",
+    "core/sources/decoding.py: logic: if self._offset or not self._encoding.mark:":
+        "the same lines come, decoded one by one",
     "core/exports/lines.py: number: count += len(block[0])":
         "all columns of a block are of one length",
     "core/sources/demo_emails.py: comparison: work = self._random.random() < _WORK_SHARE":

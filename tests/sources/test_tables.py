@@ -13,7 +13,8 @@ import pytest
 
 from core.errors import SourceError
 from core.sources import csv_source, decoding, folder_source, json_source, preview, registry, table_source, text_source
-from core.sources.columns import choose
+from core.sources import source as source_module
+from core.sources.columns import ColumnsError, choose
 from core.sources.decoding import Encoding
 from core.sources.preview import look_at, look_into
 from core.sources.registry import open_source
@@ -385,3 +386,30 @@ def test_values_of_json_lines_are_placed_by_row_and_line(tmp_path: Path) -> None
     path.write_bytes(b'{"text": "a"}\n{"text": "b"}\n{"text": "\xff"}\n')
     with pytest.raises(SourceError, match="row 3"):
         list(json_source._of_lines(path, Encoding("utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("sign", "note"), [(",", None), (";", "separated by ';'"), ("\t", "separated by tab"), ("|", "separated by '|'")]
+)
+def test_a_separator_that_is_no_comma_is_noted(sign: str, note: str | None, tmp_path: Path) -> None:
+    """In words where it cannot be seen."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"id{sign}text\n1{sign}a\n", encoding="utf-8")
+    assert open_source(path).notes == ((note,) if note else ())
+
+
+def test_columns_that_do_not_fit_are_told_in_a_sentence() -> None:
+    """With the names to choose from beside it."""
+    error = ColumnsError("No such column.", ["a", "b"])
+    assert (str(error), error.names) == ("No such column.", ("a", "b"))
+
+
+def test_ids_stay_in_memory_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then they are moved, whole."""
+    monkeypatch.setattr(source_module, "_IDS_IN_MEMORY", 3)
+    ids = source_module._Ids()
+    for number, (name, moved) in enumerate((("a", False), ("b", False), ("a", False), ("c", True), ("d", True)), 1):
+        assert ids.first(name, number, number * 10) == ((1, 10) if number == 3 else None)
+        assert (ids._db is not None) is moved
+    assert ids._first == {}
+    assert [ids.first(name, 9, 9) for name in "abcd"] == [(1, 10), (2, 20), (4, 40), (5, 50)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.llm.task import builtin_task
+from core.sources.source import SourceOptions
 from tests.tui.test_command_answers import Fake, opened, out_of, words
 from tui.commands import sources
 from tui.commands.printing import NOTHING_CHANGED
@@ -147,3 +149,34 @@ def test_the_server_of_a_new_run_is_named_before_it_gets_a_text(
     store.answers["secrets"] = (1,)
     sources._say_server(engine, "http://x", TASK, SimpleNamespace(sentence="x answers"))  # type: ignore[arg-type]
     assert out_of(capsys) == ["  server    x answers", f"  model     {TASK.model.model}"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_dry_run_of_a_source_says_what_would_be_taken(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And shows the first texts to people alone."""
+    found = SimpleNamespace(
+        described="a.csv (CSV)", columns=("c" * 50, *(f"c{n}" for n in range(60))), shown=[("i" * 50, "b" * 100)],
+        taken=2, distinct=1, characters=2_001, cut=1_000, unparsed=0, flagged=1, skipped={"empty": 3}, places=("row 1",),
+    )  # fmt: skip
+    engine = SimpleNamespace(preview_source=lambda *given, show: found)
+    monkeypatch.setattr(sources, "Engine", lambda _: engine)
+    task = replace(TASK, truncate_at=5_000)
+    assert sources._dry_run(words(source=[Path("a")], json=as_json), task, SourceOptions()) == 0
+    names = ", ".join(f"c{n}" for n in range(39))
+    assert out_of(capsys) == [
+        "a.csv (CSV)",
+        f"  columns   {'c' * 39}…, {names}",
+        *([] if as_json else [f"    {'i' * 39}…  {'b' * 89}…"]),
+        "  taken     2 emails, 1 distinct text",
+        "  sent      2,001 characters, 1,000 each",
+        "  1,000 longer than 5,000 characters: the rest is not sent",
+        "  1 marked as possible prompt injection",
+        "  skipped 3: empty",
+        "    row 1",
+        "Nothing was made: this was a dry run.",
+    ]
+    found.columns, found.taken, found.characters, found.distinct = (), 0, 0, 0
+    sources._dry_run(words(source=[Path("a")]), task, SourceOptions())
+    assert out_of(capsys)[2:4] == ["  taken     0 emails, 0 distinct texts", "  sent      0 characters, 0 each"]
