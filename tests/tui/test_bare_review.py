@@ -675,3 +675,12 @@ def test_long_names_notes_and_answers_are_cut_in_the_frame() -> None:
     assert parts.of["#about"].shown.startswith(f"{'a' * 19}… · 200 random · batch 1 · answered 0/3")
     assert parts.of["#answered"].shown == f" last: you said {'l' * 29}… · note: {'n' * 39}…"
     assert parts.of["#batch-result"].display is False
+
+
+@pytest.mark.parametrize(("width", "subject"), [(80, 38), (50, 8), (30, 8)])
+def test_an_item_that_differs_is_one_line_of_a_result(width: int, subject: int) -> None:
+    """Both labels in forty characters, its subject in what is left, eight at least."""
+    long = replace(TASK, labels=(LabelMeaning("1", "w" * 30, ""), LabelMeaning("0", "p" * 30, "")))
+    shown = words.revealed(Revealed(1, 0, 0, 0, ((3, "1", "0"),)), 3, ("s" * 90,), long, more=0, close="n", shows="Q", width=width, most=2)  # fmt: skip
+    row = shown.plain.split("\n")[2]
+    assert (len(row.split("  ")[0]), len(row.split("  ")[1])) == (40, subject)

@@ -685,3 +685,13 @@ def test_the_parts_of_the_figures_stand_in_this_order(audited: int, wanted: Any)
     rows = toned_rows(quality.lines(found, 80, None, rule=None, training=True))
     assert [row.removeprefix("<bold $accent>") for row in rows if row.startswith("<bold $accent>")] == wanted
     assert rows[0].startswith("<bold $failed>! shares")
+
+
+@pytest.mark.parametrize(("few", "tone"), [(True, "$quiet"), (False, "bold $bright")])
+def test_a_difference_of_few_items_is_quiet(few: bool, tone: str) -> None:
+    """Which side is more accurate stands out where enough were labeled."""
+    side = SimpleNamespace(run="a", model="m", version="v1", figures=Figures(1, 0, None, ()))
+    points = Estimate(0.02, -0.01, 0.05, 12, few=few)
+    difference = SimpleNamespace(differing=1, estimate=points, audited=12, a_right=8, b_right=4, p_value=0.0312)
+    found = SimpleNamespace(a=side, b=side, shared=10, flips={}, differing=(), difference=difference)
+    assert toned(quality.compared(found, 80)[-1]) == f"<{tone}>A is more accurate by +2.0 points (-1.0 to +5.0)."  # type: ignore[arg-type]

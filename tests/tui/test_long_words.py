@@ -515,3 +515,19 @@ def test_the_pane_of_places_takes_six_rows_at_most(held: Any, rows: int) -> None
     """One at least."""
     facts = None if held is None else SimpleNamespace(places=(1,) * held)
     assert places.PlacesPane.rows_wanted(SimpleNamespace(facts=facts)) == rows  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("width", "wanted"),
+    [
+        (12, "lost calls  other 16"),
+        (30, "lost calls  other 16"),
+        (31, "lost calls  timeout 12  other 4"),
+        (40, "lost calls  timeout 12  other 4"),
+        (41, "lost calls  timeout 12  server 3  429 1"),
+    ],
+)
+def test_outcomes_that_do_not_fit_are_summed_up(width: int, wanted: str) -> None:
+    """To the cell."""
+    told = follow_ups._tally("lost calls", [("timeout", 12), ("server", 3), ("429", 1)], "none", width)
+    assert told.plain.rstrip() == wanted
