@@ -727,7 +727,7 @@ def test_a_wait_of_five_seconds_is_told(home: Home, header: str, benched_before:
     desk.broker.failed(grant, RateLimitedError("429", headers={"retry-after": header}), 1.0)
     assert desk.broker._notices == (["(a) waits 00:05 for a limit that it did not name"] if told else [])
     bench = desk.account().bench
-    assert bench.until_at == pytest.approx(home.now + float(header))
+    assert bench.until_at == pytest.approx(home.now + float(header), abs=1e-5)
     assert bench.reason == "waits for a limit that it did not name"
 
 

@@ -310,6 +310,20 @@ def test_a_key_that_is_alone_takes_its_account_along() -> None:
     assert pool.ledger.account("org_1", MODEL) is account
 
 
+def test_a_key_that_comes_as_another_leaves_keeps_the_account_there() -> None:
+    """The one that leaves is not alone then, in the same look."""
+    pool = Pool("a")
+    pool.learn_organization(pool.slots["a"], "org_1", NOW)
+    account = pool.ledger.account("org_1", MODEL)
+    pool.store.values = {}
+    pool.store.change("n", named="org_1")
+    pool.store.change("a", named="org_2")
+    pool.refresh(NOW)
+    assert pool.grouped() == {"org_1": "n", "org_2": "a"}
+    assert pool.orgs["org_1"].account is account is pool.ledger.account("org_1", MODEL)
+    assert pool.orgs["org_2"].account is not account
+
+
 def test_keys_that_another_worker_grouped_are_grouped_at_the_next_look() -> None:
     """By their records."""
     pool = Pool("a", "b")
