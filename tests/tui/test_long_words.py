@@ -33,7 +33,7 @@ from core.model import (
 )
 from core.model.emails import Twin
 from tests.tui.conftest import toned, toned_rows
-from tests.tui.fakes import NOW, TASK, TROUBLES, email, running, settings_in
+from tests.tui.fakes import KEYS, NOW, TASK, TROUBLES, email, running, settings_in
 from tests.tui.test_batches_screen import parcel
 from tests.tui.test_figures import SURE, known, label
 from tests.tui.test_lines import FORECAST, NO_LIMITS, PLANNED, attempt
@@ -46,7 +46,7 @@ from tui.text.quantities import time_to_come
 from tui.text.sent_messages import question_again
 from tui.view_state import Requested, ViewState
 from tui.widgets.lists import emails, runs
-from tui.widgets.panes import commands, follow_ups, labels, places, progress, rate, recent, task, worker
+from tui.widgets.panes import commands, follow_ups, keys, labels, places, progress, rate, recent, task, worker
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -531,3 +531,45 @@ def test_outcomes_that_do_not_fit_are_summed_up(width: int, wanted: str) -> None
     """To the cell."""
     told = follow_ups._tally("lost calls", [("timeout", 12), ("server", 3), ("429", 1)], "none", width)
     assert told.plain.rstrip() == wanted
+
+
+def test_a_narrow_chart_has_its_scale_and_marks_where_the_run_waited() -> None:
+    """From zero up; a cell of a wait has another color."""
+    pace = (rates.PacePoint(NOW - 10, 5.0, 0, 0, 0, 5.0), rates.PacePoint(NOW - 5, 5.0, 7, 0, 0, 0.0))
+    pane: Any = SimpleNamespace(facts=rate.RateFacts(pace, NOW, asking=True))
+    assert [row.plain.rstrip() for row in rate.RatePane.body(pane, 6, 3)][:2] == ["    0", "    0"]
+    shown = [toned(row) for row in rate.RatePane.body(pane, 9, 3)]
+    assert shown[:2] == ["<$quiet>   84 <$graph> █ ", "<$quiet>    0 <$waiting>·<$graph>█<$graph> "]
+
+
+@pytest.mark.parametrize(("size", "rows"), [(None, 2), (0, 2), (1, 2), (3, 6)])
+def test_the_pane_of_labels_wants_two_rows_a_label(size: Any, rows: int) -> None:
+    """Two at least."""
+    facts = None if size is None else SimpleNamespace(labels=(1,) * size)
+    assert labels.LabelsPane.rows_wanted(SimpleNamespace(facts=facts)) == rows  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("width", "cells"), [(40, 38), (12, 10), (8, 10)])
+def test_meanings_of_labels_are_indented_by_two(width: int, cells: int) -> None:
+    """Ten cells are left to them at least."""
+    told = task.labels_lines(replace(TASK, labels=(LabelMeaning("1", "1", "x" * 90),)), {}, width)
+    assert lengths(told)[0] == cells
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_the_reason_of_a_key_is_indented_by_three(width: int) -> None:
+    """Below the key that is out of use."""
+    group = keys.Organization("org_b", (replace(KEYS[3], reason="x" * 150),), ())
+    assert lengths(keys._by_reason(group, width)[2:])[0] == width - 3
+
+
+def test_changed_lines_are_compared_with_those_at_their_place() -> None:
+    """Also behind lines that are the same."""
+    shown, found = task.comparison(
+        "same\nsame too\none word here now\nand a second line of it",
+        "same\nsame too\none other here now\nand a second line of that",
+    )
+    assert (shown.plain.split("\n"), found) == (
+        ["…", "  same", "  same too", "~ one [-word-]{+other+} here now", "~ and a second line of [-it-]{+that+}"],
+        2,
+    )
