@@ -944,3 +944,26 @@ def test_live_calls_beside_batches_are_for_what_the_trial_has_left(tmp_path: Pat
     assert asked == [4]
     assert found is not None
     assert found.eta_s == 400_000.0
+
+
+@pytest.mark.parametrize(
+    ("lane", "off", "bounded"), [("auto", False, True), ("auto", True, False), ("batch", False, False)]
+)
+def test_a_time_to_be_done_by_bounds_the_lane_that_gives_batches_up(
+    tmp_path: Path, lane: str, off: bool, bounded: bool
+) -> None:
+    """While it makes batches; another one has no such time."""
+    seen: list[float | None] = []
+    made = Lane(tmp_path, parcel(), choice=LaneChoice(lane, by_at=10_500.0))
+    if off:
+        made.lane._turn_off("no room")
+    end_with = batch.end_with_batches
+
+    def ends(live: Any, batches: Any, by_s: float | None) -> Any:
+        seen.append(by_s)
+        return end_with(live, batches, by_s)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "end_with_batches", ends)
+        made.lane.ends()
+    assert seen == [500.0 if bounded else None]

@@ -838,3 +838,13 @@ def test_a_command_is_applied_and_acknowledged(kind: str, argument: str, recorde
     assert said.startswith(sentence)
     assert said
     assert bool(desk.worker.paused) is (kind == "pause")
+
+
+@pytest.mark.parametrize(("idle", "ends"), [(True, True), (False, False)])
+def test_a_run_is_done_only_where_its_lane_found_nothing_left(idle: bool, ends: bool) -> None:
+    """One that waits for a quota has something."""
+    desk = Desk(pending=0)
+    desk.worker.queue.front(1)
+    desk.lane.sent = Sent(idle=idle)
+    desk.worker._send()
+    assert (desk.worker._ending is not None) is ends
