@@ -573,3 +573,20 @@ def test_changed_lines_are_compared_with_those_at_their_place() -> None:
         ["…", "  same", "  same too", "~ one [-word-]{+other+} here now", "~ and a second line of [-it-]{+that+}"],
         2,
     )
+
+
+def test_places_are_counted_and_stand_by_their_numbers() -> None:
+    """A name without a number stands before those that have one."""
+    held = tuple(
+        SimpleNamespace(name=name, state=state, node="", since_at=0.0, in_flight=0, rate_per_min=30.0, reason="")
+        for name, state in (("p-10", "ready"), ("p-2", "starting"), ("p", "ready"), ("p-x", "ready"))
+    )
+    pane: Any = SimpleNamespace(facts=SimpleNamespace(places=held))
+    assert places.PlacesPane.heading(pane) == "3 of 4 places ready, 120 calls/min"
+    assert [row.plain.split()[1] for row in places.PlacesPane.body(pane, 60, 9)] == ["p", "p-2", "p-10", "p-x"]
+    assert [places._numbered(name) for name in ("p-10", "p", "p-x")] == [("p", 10), ("p", 0), ("p-x", 0)]
+
+
+def test_the_share_of_the_rarest_label_is_in_percent() -> None:
+    """With its interval."""
+    assert quality.checked(known(label("1", 0.3, 0.96)), 200).plain.split(" · ")[2] == "work 96 % (94–98)"
