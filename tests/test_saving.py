@@ -15,6 +15,7 @@ from core.llm.task import builtin_task
 from core.mail import message
 from core.model import SourceEmail
 from core.runs import archive, find, listing
+from core.runs import build as building
 from core.runs.build import Built, Plan, build
 from core.runs.save import ExportOptions, dry_run, export_run, exported, save_emails
 from core.settings import Settings, load_settings
@@ -236,3 +237,18 @@ def test_a_source_is_known_by_what_it_holds(tmp_path: Path) -> None:
     assert find.digest_of(folder) == hashlib.sha256(told.encode()).hexdigest()
     with pytest.raises(RunFileError, match=r"gone cannot be read \(No such file or directory\)\.$"):
         find.digest_of(tmp_path / "gone")
+
+
+def test_what_a_killed_import_left_goes_after_a_day(tmp_path: Path) -> None:
+    """All of it or nothing: what one of its files says of its age counts for the others."""
+    day = building._ABANDONED_S
+    for name, age in (
+        (".old.import.part", day + 1), (".old.import.part-wal", day + 2), (".new.import.part", day + 9),
+        (".new.import.part-wal", day - 1), (".exact.1234.part", day), ("mail.db", day * 9), (".mail.db", day * 9),
+    ):  # fmt: skip
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (NOW - age, NOW - age))
+    building._sweep(tmp_path, NOW)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".new.import.part", ".new.import.part-wal", ".exact.1234.part", "mail.db", ".mail.db",
+    }  # fmt: skip

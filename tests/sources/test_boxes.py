@@ -166,6 +166,14 @@ def test_an_outlook_message_becomes_an_email(monkeypatch: pytest.MonkeyPatch) ->
     assert (broken.place, broken.reason) == ("file m.msg", "it is no Outlook message that can be read")
     assert broken.detail.startswith("'types.SimpleNamespace' object has no attribute")
 
+    def refuse(_: str) -> None:
+        raise ValueError("y" * 300)
+
+    refusing: Any = SimpleNamespace(Message=SimpleNamespace(load=refuse))
+    refused = text_source._outlook(refusing, Path("m.msg"), "m.msg")
+    assert isinstance(refused, SkippedRow)
+    assert refused.detail == "y" * 200
+
     def missing(_: str) -> None:
         raise ImportError
 

@@ -413,3 +413,27 @@ def test_ids_stay_in_memory_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> N
         assert (ids._db is not None) is moved
     assert ids._first == {}
     assert [ids.first(name, 9, 9) for name in "abcd"] == [(1, 10), (2, 20), (4, 40), (5, 50)]
+
+
+def test_rows_of_another_width_than_the_header_are_left_out_with_their_reason(tmp_path: Path) -> None:
+    """Too many fields, or too few."""
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,a\n2,b,c\n3\n4,"d\ne"\n5,f\n', encoding="utf-8")
+    chosen = choose(path, ["id", "text"], SourceOptions())
+    found = list(csv_source._found(path, csv_source._dialect_of(path, SourceOptions()), chosen))
+    assert [(row.number, row.place, row.raw) for row in found if isinstance(row, Found)] == [
+        (1, "row 1, line 2", "a"), (4, "row 4, line 5", "d\ne"), (5, "row 5, line 7", "f"),
+    ]  # fmt: skip
+    assert [row for row in found if isinstance(row, SkippedRow)] == [
+        SkippedRow("row 2, line 3", csv_source._TOO_MANY, "3 fields, not 2"),
+        SkippedRow("row 3, line 4", csv_source._TOO_FEW, "1 fields, not 2"),
+    ]
+
+
+@pytest.mark.parametrize("data", ['[{"a": 1}, 2, {"b": 3}]', '{"a": 1}\n[2]\n{"b": 3}'])
+def test_values_of_json_are_numbered(data: str, tmp_path: Path) -> None:
+    """What is no object counts."""
+    path = tmp_path / "a.json"
+    path.write_text(data, encoding="utf-8")
+    found = list(json_source._of_array(path, Encoding("utf-8")))
+    assert [(number, record) for number, _, record in found] == [(1, {"a": 1}), (2, None), (3, {"b": 3})]
