@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -379,3 +380,23 @@ def test_each_setting_is_read_or_refused(text: str, mode: int, read: NotifySetup
         assert str(path) in str(caught.value)
     with pytest.raises(UsageError, match="cannot be read"):
         read_setup(tmp_path)
+
+
+def test_the_end_of_a_worker_waits_so_long_for_all_messages_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of eight seconds for each, and no less than nothing."""
+    now, joined = [100.0], list[float]()
+
+    class Slow:
+        def join(self, span_s: float) -> None:
+            joined.append(round(span_s, 3))
+            now[0] += 5.0
+
+        def is_alive(self) -> bool:
+            return False
+
+    monkeypatch.setattr("core.worker.notifier.time", SimpleNamespace(monotonic=lambda: now[0]))
+    desk = Desk(lambda *_: Delivery(1))
+    desk.herald._threads = [Slow(), Slow(), Slow()]  # type: ignore[list-item]
+    desk.herald.close()
+    assert joined == [8.0, 3.0, 0.0]
+    assert desk.notes == []

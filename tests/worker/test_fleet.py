@@ -661,3 +661,20 @@ def test_versions_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(metadata, "version", missing)
     assert own_versions() == Versions("from source", python)
+
+
+@pytest.mark.parametrize("given", [{"reply": None}, {"verdict": None}])
+def test_a_result_without_a_reply_or_a_verdict_is_an_error_of_the_program(given: dict[str, None]) -> None:
+    """The place and its node are named, and what it met."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ready(1)
+        call = desk.call()
+        await asyncio.sleep(0)
+        desk.fleet._flush_now()
+        ((_, _, (number,)),) = desk.link.gives
+        desk.finish(1, number, broken="KeyError", **given)
+        with pytest.raises(RuntimeError, match=r"^place-1 on vm-1 met KeyError$"):
+            await call
+
+    played(story, places=1)

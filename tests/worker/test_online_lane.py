@@ -746,3 +746,27 @@ def test_a_text_of_a_quarter_of_a_pack_rides_with_it(chars: int, rides: bool) ->
     room.known[50] = (email(50, "text 50" + "x" * (chars - 7)), "0")
     room.round()
     assert canaries.told == (["sent 50"] if rides else ["dropped 50"])
+
+
+def test_a_call_that_landed_leaves_the_tokens_of_those_that_are_out() -> None:
+    """Each counts once, and no more."""
+    room = Room(email(1), email(2), email(3))
+
+    async def go() -> list[tuple[float, float]]:
+        gates = {number: asyncio.Event() for number in (1, 2, 3)}
+
+        async def ask(permit: Slot, *_: Any) -> Answered:
+            await gates[permit.email_id].wait()
+            return Answered(*room._reply(permit.email_id))
+
+        room.lane.begin(SimpleNamespace(ask=ask, most=lambda: 9, why_full=str))  # type: ignore[arg-type]
+        room.lane.send(room.held)
+        found = [room.lane.tokens]
+        for number in (1, 2, 3):
+            gates[number].set()
+            for _ in range(9):
+                await asyncio.sleep(0)
+            found.append(room.lane.tokens)
+        return found
+
+    assert asyncio.run(go()) == [(300.0, 90.0), (200.0, 60.0), (100.0, 30.0), (0.0, 0.0)]

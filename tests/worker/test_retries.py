@@ -317,3 +317,15 @@ def test_nothing_is_counted_before_the_first_error_or_refusal() -> None:
     assert [policy.worn_out(1, at, counts=True) for at in (0.0, 1.0)] == [0, 0]
     assert policy.troubled(1)
     assert not policy.clean
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_an_email_at_fault_ends_the_streak_of_its_key(by_key: bool) -> None:
+    """Refusals that come behind it are counted from the first again: three of them are needed."""
+    play = Play()
+    assert play.refused(7, by_key=by_key) is Fault.OPEN
+    play.answered(8)
+    assert play.refused(1, by_key=by_key) is Fault.OPEN
+    assert play.refused(7, by_key=by_key) is Fault.EMAIL
+    found = [play.refused(number, by_key=by_key) for number in (2, 3, 4)]
+    assert found == [Fault.OPEN, Fault.OPEN, Fault.KEY if by_key else Fault.RUN]

@@ -537,3 +537,21 @@ def test_what_a_pack_took_is_shared_by_length_and_what_all_have_in_common_alike(
     ((short, long),) = shared
     assert long - short == pytest.approx(990.0)
     assert short + long == pytest.approx(asked[0])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_call_whose_place_was_lost_is_out_no_longer(packed: bool, sent: bool) -> None:
+    """Three refusals of others are then decided without waiting for it."""
+    desk = Desk(PlaceLostError("gone", sent=sent))
+    asks, _, retries = exchange(desk)
+    call = asks.ask_pack(PERMIT, [email(1), email(2)]) if packed else asks.ask(PERMIT, email())
+    if sent:
+        run(desk, call)
+    else:
+        with pytest.raises(PlaceLostError):
+            run(desk, call)
+    faults = [
+        retries.refusals.refused(each, "main", 2_000.0, by_key=True, status=403, probe=False) for each in (4, 5, 6)
+    ]
+    assert faults[-1] is Fault.KEY
