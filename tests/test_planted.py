@@ -8,8 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.programs import planted
-from tests.programs.planted import EQUIVALENT, Fault, Sample, chosen, drawn, faults_of, modules_of, noticed, probed
+from tests.programs.planted import __main__ as program
+from tests.programs.planted import faults
+from tests.programs.planted.__main__ import Sample, chosen, noticed
+from tests.programs.planted.equivalent import EQUIVALENT
+from tests.programs.planted.faults import Fault, drawn, faults_of, modules_of, probed
 
 TEXT = "LIMIT = 3\n\ndef f(a: int) -> int:\n    if a < LIMIT:\n        print(a)\n    return a + 1\n"
 
@@ -21,7 +24,7 @@ def fault(kind: str, line: str) -> Fault:
 
 def test_every_kind_of_fault_changes_one_place() -> None:
     """The text still parses and differs from what it was."""
-    found = {each.kind: planted.planted(TEXT, each) for each in faults_of("m.py", TEXT) if each.line != "LIMIT = 3"}
+    found = {each.kind: faults.planted(TEXT, each) for each in faults_of("m.py", TEXT) if each.line != "LIMIT = 3"}
     assert found["comparison"] == TEXT.replace("<", "<=")
     assert found["condition"] == TEXT.replace("a < LIMIT", "not a < LIMIT")
     assert found["arithmetic"] == TEXT.replace("+", "-")
@@ -33,11 +36,11 @@ def test_a_seed_draws_the_same_faults() -> None:
     """A table can be made again; every module is in exactly one room; an equivalent names a line that is there."""
     assert drawn("quality", 12, 1) == drawn("quality", 12, 1)
     assert drawn("quality", 12, 1) != drawn("quality", 12, 2)
-    modules = [module for room in planted.ROOMS for module in modules_of(room)]
+    modules = [module for room in faults.ROOMS for module in modules_of(room)]
     assert len(modules) == len(set(modules)) > 200
     for name in EQUIVALENT:
         module, kind, line = name.split(": ", 2)
-        assert any(each.name == name for each in faults_of(module, (planted.ROOT / module).read_text("utf-8"))), (
+        assert any(each.name == name for each in faults_of(module, (faults.ROOT / module).read_text("utf-8"))), (
             kind,
             line,
         )
@@ -77,7 +80,7 @@ def test_a_fault_is_shown_to_the_tests_that_run_its_line() -> None:
     assert chosen(["b.py::one (setup)"], took) == ["b.py::one", "b.py::two"]
     assert chosen([], took) == []
     many = {f"d.py::{number}": 10.0 for number in range(100)}
-    assert len(chosen([f"{name} (call)" for name in many], many)) == planted.FEWEST_TESTS
+    assert len(chosen([f"{name} (call)" for name in many], many)) == program.FEWEST_TESTS
     assert len(chosen([f"{name} (call)" for name in many], many, all_of_them=True)) == 100
 
 
@@ -91,7 +94,7 @@ def test_the_module_is_as_it_was_afterwards(by: str | None, tmp_path: Path, monk
         seen.append((tree / "m.py").read_text("utf-8"))
         return by
 
-    monkeypatch.setattr(planted, "fails", look)
+    monkeypatch.setattr(program, "fails", look)
     wrong = fault("comparison", "if a < LIMIT:")
     assert noticed(tmp_path, wrong, ["test_m.py::test_it"], {}) == by
     assert noticed(tmp_path, wrong, [], {}) is None  # no test runs its line

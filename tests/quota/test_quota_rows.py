@@ -271,7 +271,11 @@ def test_calls_are_out_as_long_as_their_worker_lives(
     assert state is (KeyState.IN_USE if in_use else KeyState.READY)
 
 
-@pytest.mark.parametrize(("first", "second", "in_use"), [(GONE, MINE, True), (MINE, GONE, True), (GONE, GONE, False)])
+@pytest.mark.parametrize(
+    ("first", "second", "in_use"),
+    [(GONE, MINE, True), (MINE, GONE, True), (GONE, GONE, False)],
+    ids=["the second lives", "the first lives", "neither lives"],
+)
 def test_calls_of_one_key_by_several_workers_add_up(
     database: QuotaDatabase, first: int, second: int, in_use: bool
 ) -> None:
