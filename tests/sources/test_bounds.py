@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from core.llm.task import builtin_task
+from core.mail import headers, parts
 from core.mail.charsets import text_of
 from core.runs.find import RunOptions, create_run
 from core.settings import Settings
+from core.sources import archives, csv_source, decoding, json_source, preview, source
 from core.storage.reading.reader import RunReader
 from tests.conftest import DATA
 
@@ -121,3 +123,15 @@ def test_nasty_messages_are_imported_without_loss(layout: Layout, settings: Sett
 def normal(text: str) -> str:
     """Without what a mailbox cannot keep apart: the kind of line ends, and how many end a message."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").rstrip("\n")
+
+
+def test_the_limits_of_what_is_read() -> None:
+    """What a cell, an object, a message, an archive and a folder may hold; beyond, a sentence says which it was."""
+    assert csv_source.FIELD_LIMIT_CHARS == json_source.OBJECT_LIMIT_CHARS == 268_435_456
+    assert source.MESSAGE_LIMIT_BYTES == 67_108_864
+    assert source.TOO_LARGE.startswith("it is larger than 64 MiB: ")
+    assert archives.MEMBER_LIMIT == 2_000_000
+    assert preview.MOST_ENTRIES == 5_000
+    assert headers.BLOCK_LIMIT_CHARS == 1_000_000
+    assert parts.BUDGET_S == 0.5
+    assert (decoding._SAMPLE_BYTES, decoding._GUESSED_BYTES) == (262_144, 16_384)

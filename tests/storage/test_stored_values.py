@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,8 +24,10 @@ from core.storage.file.rows import (
     task_from_definition,
     task_to_definition,
 )
+from core.storage.reading import pending
 from core.storage.reading.export_rows import ExportReader, _moments
 from core.storage.reading.ordering import KEYS, Order, first_of, order_sql
+from core.storage.reading.snapshots import _left_at_the_server
 
 TASK = Task(name="t", labels=(LabelMeaning("1", "yes"), LabelMeaning("0", "no")), rubric="r", version="v")
 
@@ -246,3 +249,47 @@ def test_the_call_that_a_label_came_from_is_told(
         db.execute("CREATE TABLE attempt(email_id, id, model, key_alias, raw_answer, prompt_tokens, completion_tokens)")
         found = ExportReader(db, TASK, {}, 1)._calls(rows, (1, 2), attempt_ids)
     assert (found[0], list(found[1]), list(found[2])) == (told, attempts, tokens)
+
+
+@pytest.mark.parametrize(("emails", "estimated"), [(5_000, False), (5_001, True)])
+def test_texts_left_are_counted_up_to_five_thousand(
+    monkeypatch: pytest.MonkeyPatch, emails: int, estimated: bool
+) -> None:
+    """Beyond, a sample of every so-manieth is taken."""
+    monkeypatch.setattr(pending, "pending_texts", lambda *_, **__: (0, 0.0))
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE email(id INTEGER PRIMARY KEY, state, content_hash)")
+        db.execute("CREATE TABLE body(email_id INTEGER PRIMARY KEY, text)")
+        db.execute(
+            "INSERT INTO email WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
+            " SELECT x, 'pending', x FROM n",
+            (emails,),
+        )
+        db.execute("INSERT INTO body SELECT id, 'four' FROM email")
+        found = pending.estimated_texts(db, dedupe=True)
+    assert found == ((emails, 4.0) if estimated else (0, 0.0))
+
+
+WARNED = "sent 25 days ago or earlier, and the server keeps results for 30: start the run within"
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([("sent", 25.0)], []),
+        ([("sent", 25.00001)], [f"batches: 1 batch was {WARNED} 5 days to fetch them"]),
+        ([("gathering", 26.0), ("sent", 27.0), ("sent", 3.0)], [f"batches: 2 batches were {WARNED} 3 days to fetch them"]),
+        ([("sent", 31.0)], [f"batches: 1 batch was {WARNED} 0 days to fetch them"]),
+        ([("done", 40.0), ("sent", None)], []),
+    ],
+)  # fmt: skip
+def test_results_that_wait_at_the_server_for_25_days_are_warned_of(
+    sent: list[tuple[str, float | None]], expected: list[str]
+) -> None:
+    """Those of open batches alone."""
+    now = 1_790_000_000.0
+    parcels = [
+        SimpleNamespace(sent_at=None if days is None else now - days * 86_400, is_open=state != "done")
+        for state, days in sent
+    ]
+    assert _left_at_the_server(parcels, now) == expected  # type: ignore[arg-type]

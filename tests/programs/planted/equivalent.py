@@ -207,5 +207,45 @@ EQUIVALENT = {
         "all columns of a block are of one length",
     "core/sources/demo_emails.py: comparison: work = self._random.random() < _WORK_SHARE":
         "a number drawn of 2^53 equals the share once in 2^53 times",
+    "core/sources/table_source.py: number: _BATCH_ROWS = 1_000":
+        "the same rows are read, in blocks of another size",
+    "core/sources/table_source.py: number: _PIECE_BYTES = 1 << 20":
+        "the same rows are read, in blocks of another size",
+    "core/sources/json_source.py: number: _BLOCK_CHARS = 1 << 18":
+        "the same rows are read, in blocks of another size",
+    "core/sources/decoding.py: number: _LINES_BYTES = 128 * 1024":
+        "the same lines are read, in blocks of another size",
+    "core/sources/decoding.py: arithmetic: _LINES_BYTES = 128 * 1024":
+        "the same lines are read, in blocks of another size",
+    "core/sources/source.py: number: _IDS_IN_MEMORY = 100_000":
+        "the same ids are taken, wherever they are kept",
+    "core/exports/lines.py: number: _SAMPLED = 16":
+        "each cell is written once or each different one: the line is the same",
+    "core/exports/lines.py: number: _SHORT = 200":
+        "each cell is written once or each different one: the line is the same",
+    "core/storage/reading/search.py: number: STRETCH = 50_000":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: number: TEXT_STRETCH = 4_000":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: number: INDEX_STRETCH = 2_000":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: number: FROM_TEXT_FIRST = 10 * TEXT_STRETCH":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: number: FETCHED = 2_000":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: arithmetic: FROM_TEXT_FIRST = 10 * TEXT_STRETCH":
+        "the same emails are found, in steps of another size",
+    "core/storage/reading/search.py: number: LOOK_UP_EVERY = 100_000":
+        "whether an answer is still wanted is asked a step later",
+    "core/storage/reading/search.py: number: @functools.lru_cache(maxsize=64)":
+        "the same expressions are made, however many are kept",
+    "core/storage/reading/export_rows.py: number: _AHEAD_ROWS = 1_000":
+        "the same rows are read, in blocks of another size",
+    "core/storage/reading/export_rows.py: number: @lru_cache(maxsize=10_000)":
+        "the same times are written, however many are kept",
+    "core/storage/writing/intake.py: number: _PAGE = 500":
+        "the same rows are written, in pages of another size",
+    "core/storage/file/message.py: number: _LEVEL = 6":
+        "the same message comes back, compressed at another level",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
