@@ -220,7 +220,6 @@ class KeyPool:
             if source is not None and organization not in self.orgs:
                 source.name, source.account = organization, self._ledger.account(organization, self._model)
                 self.orgs[organization] = source
-        self._org(organization)
 
     def _org(self, organization: str) -> Organization:
         org = self.orgs.get(organization)

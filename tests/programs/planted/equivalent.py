@@ -115,8 +115,6 @@ EQUIVALENT = {
         "one call more than any run makes is more than any run makes",
     'core/quota/pacing/broker.py: number: worker_id = f"{rng.getrandbits(64):016x}{clock():.6f}"':
         "a random number of one more bit is as good",
-    "core/quota/pacing/pool.py: left out: self._org(organization)":
-        "all keys are grouped anew behind, which makes it",
     "core/quota/pacing/concurrency.py: number: self._lap = 0":
         "laps are compared with each other, and only for being the same",
     "core/quota/pacing/concurrency.py: number: self._first_s = 0.0":
