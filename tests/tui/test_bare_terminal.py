@@ -168,7 +168,7 @@ async def test_a_console_is_told_to_end_then_made_to(monkeypatch: pytest.MonkeyP
     await ended.end()
     assert (process.stdin.written, process.stdin.closed) == (b"", False)
     await Session([], None, None).end()  # type: ignore[arg-type]
-    monkeypatch.setattr(session, "END_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(session, "END_TIMEOUT_S", 0.01)
     tries: list[int] = []
 
     async def stubborn() -> int:
