@@ -19,7 +19,7 @@ from core.errors import (
     ServerFailedError,
     TooLargeError,
 )
-from core.llm.failures import Refusal, clean, failure_of, page_words, read_refusal
+from core.llm.failures import Refusal, _plain, clean, failure_of, page_words, read_refusal
 
 SECRET = "gsk_test_0123456789"
 
@@ -186,3 +186,18 @@ def test_foreign_words_are_cut_behind_the_key() -> None:
     assert clean("a" * 495 + SECRET, SECRET) == "a" * 495 + "(the…"
     assert clean("a\n b", "") == "a b"
     assert clean("a" * 500, SECRET) == "a" * 500
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("DataInspectionFailed", "data_inspection_failed"),
+        ("data-inspection failed", "data_inspection_failed"),
+        ("HTTPError", "http_error"),
+        ("a.b:c#d/e__f", "a_b_c_d_e_f"),
+        ("x" * 201, "x" * 200),
+    ],
+)
+def test_codes_are_compared_as_lower_case_words(code: str, expected: str) -> None:
+    """Their first 200 characters."""
+    assert _plain(code) == expected

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from html import escape
 from types import SimpleNamespace
+
+import pytest
 
 from core.quality import report
 from core.quality.audit import Answer, Audit, Batch, Member, _changed, judge
@@ -186,3 +189,23 @@ def test_the_report_draws_an_interval_for_each_figure_of_a_label() -> None:
     assert "Canaries" not in plots
     unaudited = report._plots(judge(audit([member(number, "1", None) for number in range(9)])), facts)  # type: ignore[arg-type]
     assert "Nothing is audited yet." in unaudited
+
+
+@pytest.mark.parametrize(
+    ("order", "told", "expected"),
+    [
+        ("shuffled", "1", ["Figures are provisional", "One person labeled"]),
+        ("source", "1", ["Figures are provisional", "Items were worked in the source's order", "One person labeled"]),
+        ("shuffled", None, ["Figures are provisional"]),
+    ],
+)
+def test_the_report_says_what_its_figures_do_not_show(order: str, told: str | None, expected: list[str]) -> None:
+    """Each limit in a sentence, where it is one."""
+    members = [member(number, "1", told if number < 3 else None) for number in range(6)]
+    quality = judge(replace(audit(members), simulated=False))
+    said = report._limits(quality, SimpleNamespace(order=order))  # type: ignore[arg-type]
+    sentences = ["Intervals speak of this run's items", *expected]
+    assert [each for each in sentences if escape(each) in said] == sentences
+    assert said.count("<p>") == len(sentences)
+    simulated = report._limits(judge(replace(audit(members), simulated=True)), SimpleNamespace(order=order))  # type: ignore[arg-type]
+    assert "The model was simulated." in simulated

@@ -354,3 +354,20 @@ def test_a_file_of_any_format_shows_all_that_it_holds(number: int, task: Task, t
         search.begin(parse(""), Order("settled"))
         assert list(search.step().ids) == [1]
     search.close()
+
+
+@pytest.mark.parametrize(("number", "seed", "sampled"), [(3, 2, [None]), (4, 1, []), (4, 2, ["0"]), (5, 2, ["0"])])
+def test_a_sample_for_drafts_has_one_half_of_what_people_labeled(
+    number: int, seed: int, sampled: list[str | None], task: Task, tmp_path: Path
+) -> None:
+    """From format 4 on, which keeps what people said; the other half is left out."""
+    path = tmp_path / "old.db"
+    as_of_format(path, number, task)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE run SET seed = ?", (seed,))
+        if number >= 4:
+            db.execute(
+                "INSERT INTO review(email_id, annotator, sample_id, kind, value, seconds, shown, batch, at)"
+                " VALUES (1, 'ada', 1, 'first', '0', 1, 'text', 1, 9)"
+            )
+    assert [email.human_label for email, _ in sample(path, 5)] == sampled

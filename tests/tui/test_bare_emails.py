@@ -879,6 +879,8 @@ def test_a_turned_list_shows_the_page_of_its_cursor() -> None:
     assert empty.done == [("again", 0, 0, 0)]
     found._swap(array("I", [1]), -7)
     assert empty.done[1:] == [("again", 1, 0, 1)]
+    found._swap(array("I", range(200)), 900)
+    assert empty.done[2][:3] == ("again", 200, 0)
 
 
 @pytest.mark.parametrize(("snapshot", "settled"), [(SNAPSHOT, 20), (None, 0)])

@@ -245,5 +245,7 @@ EQUIVALENT = {
         "the same rows are written, in pages of another size",
     "core/storage/file/message.py: number: _LEVEL = 6":
         "the same message comes back, compressed at another level",
+    "core/quality/agreement.py: comparison: if of <= 0 or p <= 0.0:":
+        "a draw out of none is none, and no kind has the share 0",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
