@@ -80,10 +80,11 @@ def test_a_wait_and_a_cooldown_are_named_in_few_signs() -> None:
     """Twelve of a limit and twenty-four of an organization; four of a key's limit."""
     waiting = replace(BUSY, state=RunState.WAITING, wait=Wait(NOW + 41, "L" * 13, "o" * 25, "waits"))
     assert f"waits 00:41 for {'L' * 11}… of {'o' * 23}…" in "\n".join(texts(waiting, width=100))
-    keys = (key("k", "org", KeyState.COOLING, cooldown_s=41.0, limit="LIMIT"),)
-    lines = compact_view(BUSY, keys, width=60, height=20, now=NOW)
-    shown = ["".join(text for text, _ in line) for line in lines]
-    assert [each.rstrip() for each in shown if each.startswith("org")] == ["org          ◌1 00:41 LIM…"]
+    for cooldown_s, told in ((41.0, " 00:41 LIM…"), (1.0, " 00:01 LIM…"), (0.0, "")):
+        keys = (key("k", "org", KeyState.COOLING, cooldown_s=cooldown_s, limit="LIMIT"),)
+        lines = compact_view(BUSY, keys, width=60, height=20, now=NOW)
+        shown = ["".join(text for text, _ in line) for line in lines]
+        assert [each.rstrip() for each in shown if each.startswith("org")] == [f"org          ◌1{told}"]
 
 
 @pytest.mark.parametrize(
