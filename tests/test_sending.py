@@ -217,13 +217,13 @@ def test_who_is_ending_is_waited_for_by_what_starts_work(monkeypatch: pytest.Mon
 def test_an_answer_is_waited_for_until_the_worker_is_gone(
     answers: list[Any], locked: list[Any], found: Any, slept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or the time is over; what was done at once has none."""
+    """Or ten seconds are over; what was done at once has none."""
     states, sleeps, clock = list(locked), [], iter([0.0, 1.0, 2.0, 9.9, 10.0])
     monkeypatch.setattr(send, "is_locked", lambda _: states.pop(0))
     monkeypatch.setattr(send, "RunReader", reader_of(SHOT, answers=answers))
     monkeypatch.setattr(send.time, "sleep", sleeps.append)
     monkeypatch.setattr(send.time, "monotonic", lambda: next(clock))
-    assert send.await_answer(PATH, send.SentCommand("7", "x"), timeout_s=10.0) == found
+    assert send.await_answer(PATH, send.SentCommand("7", "x")) == found
     assert sleeps == [0.05] * slept
     assert send.await_answer(PATH, send.SentCommand(None, "x")) is None
 

@@ -14,6 +14,7 @@ import pytest
 from core.model import Budget, Task
 from core.quality.alarms import Reading, Watch, WatchState
 from core.storage.file.lock import RunLock
+from core.storage.reading.reviews import sample_of
 from core.storage.writing.check import check_run
 from core.storage.writing.store import Store
 from tests.conftest import NOW, MakeRun
@@ -282,3 +283,34 @@ def test_totals_and_cursor_are_put_right(done: Path, breakage: str, wrong: int, 
         db.execute(breakage)
     found = left(done, lambda store: store.put_right(now=LATER))
     assert (found[0], found[1], found[2][0]) == (wrong, [("repair", said, None)], 6)
+
+
+@pytest.mark.parametrize(
+    ("calls", "apart_s", "latency_s", "expected"),
+    [(19, 1.0, 1.0, None), (20, 1.0, 1.0, 1.0), (20, 0.0, 0.0, None), (120, 0.5, 0.5, 2.0)],
+)
+def test_the_rate_of_live_calls_is_that_of_the_last_hundred(
+    make_run: MakeRun, calls: int, apart_s: float, latency_s: float, expected: float | None
+) -> None:
+    """From twenty answers on, which took some time."""
+    path = make_run([f"text {number}" for number in range(calls)])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="h")
+        answers = [labeled(number + 1) for number in range(calls)]
+        told = [
+            replace(each, attempt=replace(each.attempt, started_at=NOW + apart_s * number, latency_s=latency_s))
+            for number, each in enumerate(answers)
+        ]
+        store.commit([*told], now=NOW)
+        rate = store.live_rate()
+        assert rate is None if expected is None else rate == pytest.approx(expected)
+
+
+def test_a_sample_that_was_begun_is_read_as_it_was_kept(done: Path) -> None:
+    """Its number among them; before that its seed follows from the run."""
+    with RunLock(done) as lock, Store.open(done, lock) as store:
+        before, begun = sample_of(store._db)
+        assert (before.id, before.name, begun) == (0, "random", False)
+        store.begin_sample(77, now=NOW)
+        kept, begun = sample_of(store._db)
+    assert (kept, begun) == (replace(before, id=1, seed=77), True)

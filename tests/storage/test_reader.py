@@ -24,7 +24,7 @@ from core.storage.reading.reader import RunReader
 from core.storage.reading.reviews import doubts, rates_over_run, read_audit
 from core.storage.reading.sampling import sample
 from core.storage.reading.search import Search
-from core.storage.reading.summaries import STALE_AFTER_S
+from core.storage.reading.summaries import STALE_AFTER_S, all_totals
 from core.storage.writing.intake import NewRun
 from core.storage.writing.store import Beat, Store
 from tests.conftest import NOW, MakeRun
@@ -371,3 +371,16 @@ def test_a_sample_for_drafts_has_one_half_of_what_people_labeled(
                 " VALUES (1, 'ada', 1, 'first', '0', 1, 'text', 1, 9)"
             )
     assert [email.human_label for email, _ in sample(path, 5)] == sampled
+
+
+def test_calls_of_batches_are_counted_by_lane_once_a_file_is_migrated(task: Task, tmp_path: Path) -> None:
+    """Format 13 counts them so; before, they had totals of their own."""
+    path = tmp_path / "old.db"
+    as_of_format(path, 12, task)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE attempt SET lane = 'batch'")
+        db.execute("INSERT INTO total(name, value) VALUES ('batch:attempts', 1)")
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        assert {name: value for name, value in all_totals(store._db).items() if name.startswith(("lane:", "batch:"))} == {
+            "lane:batch:answered": 1, "lane:batch:prompt_tokens": 100, "lane:batch:completion_tokens": 2,
+        }  # fmt: skip
