@@ -232,6 +232,14 @@ def test_a_series_is_made_in_one_pass_and_found_again(settings: Settings, tmp_pa
         create_series(settings, source, TASK, replace(options, order="random"), now=NOW)
     one = create_series(settings, source, TASK, replace(options, name="one"), now=NOW)
     assert [(each.name, each.taken) for each in one] == [("one", 1)]
+    lines = tmp_path / "mail.jsonl"
+    lines.write_text('{"id": "1", "text": "first"}\n{"id": "2", "text": null}\n{"id": "1", "text": "second"}\n')
+    (told,) = create_series(settings, lines, TASK, replace(options, name="told"), now=NOW)
+    assert [each.partition(" is missing")[0] for each in told.skipped_places] == [
+        "row 2, line 2: its text",
+        "row 3, line 3: id '1' was first seen in row 1",
+    ]
+    source.write_text("id,text\n1,other\n")
     source.write_text("id,text\n1,changed\n")
     with pytest.raises(UsageError, match="The run one exists and was made from other texts"):
         create_series(settings, source, TASK, replace(options, name="one"), now=NOW)  # fmt: skip

@@ -507,6 +507,17 @@ def test_a_batch_that_may_have_been_made_is_looked_for(tmp_path: Path, mine: Bat
         assert made.client.asked[-1] == "create file-own 24h"
 
 
+@pytest.mark.parametrize(("tried_at", "waits_s"), [(9_940.5, 0.5), (9_940.0, None)])
+def test_a_batch_is_made_again_a_minute_after_it_was_tried(
+    tmp_path: Path, tried_at: float, waits_s: float | None
+) -> None:
+    """To the second; until then it may still show."""
+    made = Lane(tmp_path, parcel(state="packed", tried_at=tried_at), file_named="file-own")
+    wait_s = made.step(held=True)
+    assert ("create file-own 24h" in made.client.asked) is (waits_s is None)
+    assert waits_s is None or wait_s == pytest.approx(waits_s)
+
+
 def test_a_batch_is_looked_for_with_each_organizations_key(tmp_path: Path) -> None:
     """It belongs to one of them; a key that is refused is passed over unless it is its own."""
     made = Lane(tmp_path, parcel(state="packed", tried_at=9_000.0))

@@ -522,14 +522,15 @@ def test_texts_that_have_a_label_by_now_leave_their_pack() -> None:
     assert room.said[0] == "cancelled -1 main unsent"
 
 
-def test_a_disk_that_refuses_puts_a_pack_back_before_all_others() -> None:
-    """Nothing goes out; the one that could not be settled is the first."""
+def test_a_disk_that_refuses_puts_a_pack_back_before_all_others(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing goes out; the one that could not be settled is the first, and the log says why."""
     room = packed(*map(email, range(1, 5)))
     room.queue.front(9)
     room.broken = {3}
     assert room.round() == Sent()
     assert (room.asked, room.said) == ([], ["cancelled -1 main unsent"])
     assert [each.id for each in room.queue.front(9)] == [3, 1, 2, 4]
+    assert "could not settle a text: disk is full" in caplog.messages
 
 
 def test_a_pack_settles_what_it_labels_and_leaves_the_rest_in_line() -> None:
