@@ -104,6 +104,18 @@ def test_an_email_that_alone_is_refused_is_at_fault(by_key: bool) -> None:
     assert play.refused(7, by_key=by_key) is Fault.EMAIL
 
 
+def test_an_email_that_is_answered_was_not_refused() -> None:
+    """Its refusals count no longer; those of others do."""
+    play = Play()
+    play.refused(7)
+    play.refused(8)
+    play.answered(7)
+    found = play.refusals
+    assert (found.was_refused(7), found.was_refused(8), found.clean) == (False, True, False)
+    play.answered(8)
+    assert (found.was_refused(8), found.clean) == (False, True)
+
+
 def test_three_refusals_in_a_row_are_the_key_or_the_run() -> None:
     """Of different emails, or of one where there is no other."""
     play = Play()
