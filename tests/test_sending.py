@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from core.commands import catalog
-from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError, UsageError
+from core.errors import LabeltuiError, NoUsableKeyError, RunBusyError, RunFileError, UnknownNameError, UsageError
 from core.llm.taskfile import builtin_task, task_to_json
 from core.model import DryRunResult, KeyState, PlacesWanted, RunState, SampledEmail, exits
 from core.runs import archive, dry_run, send, series
 from core.runs.plan import Cost
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 from core.storage.file.lock import RunLock
 from tests.conftest import MakeRun
 from tests.tui.fakes import NOW, key, running
@@ -456,3 +456,12 @@ def test_a_part_is_at_its_turn(states: list[tuple[bool, int]], turn: int, monkey
         series, "RunReader", reader_of(*[shot(alive=alive, pending=pending) for alive, pending in states])
     )
     assert series.its_turn(parts, NOW) == parts[turn]  # fmt: skip
+
+
+def test_a_dry_run_refuses_what_the_command_refuses(make_run: MakeRun, settings: Settings) -> None:
+    """Before anything is applied to the copy."""
+    path = make_run(["one", "two"])
+    before = path.read_bytes()
+    with pytest.raises(UnknownNameError, match="'9' is no label of any version of the task of small"):
+        send.dry_run(path, [catalog.Relabel(label="9")], settings)
+    assert path.read_bytes() == before

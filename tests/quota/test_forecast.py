@@ -19,7 +19,7 @@ from core.quota.forecast.forecast import (
     forecast,
     seconds_for,
 )
-from core.quota.forecast.plans import Price, plan, price_of
+from core.quota.forecast.plans import Price, plan, plans, price_of
 
 DAY = 86_400.0
 
@@ -281,3 +281,18 @@ def test_a_price_is_for_a_million_tokens() -> None:
     """Of each kind."""
     price = Price(1.0, 2.0, 4.0)
     assert [price.of(1e6, 0, 0), price.of(1e6, 1e6, 0), price.of(0, 0, 1e6)] == [1.0, 2.0, 4.0]
+
+
+def test_plans_are_read_with_the_limits_that_they_state() -> None:
+    """One without limits has none; each has its words."""
+    plans.cache_clear()
+    assert dict(plan("own").limits) == {}
+    assert dict(plan("free").limits) == {
+        Dimension.RPM: 30.0, Dimension.RPD: 1_000.0, Dimension.TPM: 8_000.0, Dimension.TPD: 200_000.0,
+    }  # fmt: skip
+    assert dict(plan("developer").limits) == {
+        Dimension.RPM: 1_000.0, Dimension.RPD: 500_000.0, Dimension.TPM: 250_000.0,
+    }  # fmt: skip
+    assert plan("free").words == "Groq's free plan"
+    with pytest.raises(UsageError, match=r"There is no plan 'x'\. Known are own, free, developer"):
+        plan("x")

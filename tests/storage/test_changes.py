@@ -314,3 +314,15 @@ def test_a_sample_that_was_begun_is_read_as_it_was_kept(done: Path) -> None:
         store.begin_sample(77, now=NOW)
         kept, begun = sample_of(store._db)
     assert (kept, begun) == (replace(before, id=1, seed=77), True)
+
+
+def test_a_late_answer_settles_its_email_and_the_pending_copies(make_run: MakeRun) -> None:
+    """All of them are counted."""
+    path = make_run(["a", "a", "a", "b"])
+    with RunLock(path) as lock, Store.open(path, lock) as store:
+        store.begin_epoch(now=NOW, pid=1, host="h")
+        store.commit([failed(1)], now=NOW)
+        assert store.requeue(now=NOW, by="ada", email_ids=[2, 3]) == 2
+        assert store.commit([labeled(1)], now=NOW) == 3
+        assert store.pending_count == 1
+    assert check_run(path).findings == ()

@@ -211,3 +211,11 @@ def test_a_transaction_holds_the_file_from_its_beginning(tmp_path: Path) -> None
 def test_the_version_of_sqlite_is_named() -> None:
     """As reports of errors ask for it."""
     assert connection_module.sqlite_version() == sqlite3.sqlite_version
+
+
+def test_no_cell_of_a_run_file_is_larger_than_256_mib(make_run: MakeRun) -> None:
+    """Whatever a file from somebody else lets SQLite calculate."""
+    path = make_run(["a"])
+    for open_it in (open_reader, open_writer):
+        with closing(open_it(path)) as db:
+            assert db.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) == 268_435_456
