@@ -51,7 +51,7 @@ class Built:
 
     taken: int
     distinct: int
-    unparsed: int = 0
+    unparsed: int
 
 
 def build(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 from collections.abc import Callable
@@ -30,8 +31,9 @@ from core.model import (
 )
 from core.quality.sampling import BATCH
 from core.runs.send import SentCommand
+from core.settings import Settings
 from tests.tui.fakes import NOW, key, running, window
-from tui.commands import control, files, keys, quality, task, watch
+from tui.commands import console, control, files, keys, quality, task, watch
 from tui.commands import running as working
 from tui.commands.printing import NOTHING_CHANGED
 
@@ -918,3 +920,50 @@ def test_a_task_file_is_made_or_shown(
     lines = out_of(capsys)
     assert lines[0] == f"{tmp_path / 't.toml'}: a valid task"
     assert lines[-1] == f"Each question takes about {told['prompt_tokens']} tokens beside the review."
+
+
+@pytest.mark.parametrize(
+    ("a_terminal", "in_a_browser", "tour", "review", "told"),
+    [
+        (False, False, "1", None, "2"),
+        (True, False, "1", None, "tour=True hangs up 0 left"),
+        (True, False, "0", None, "tour=False hangs up 0 left"),
+        (True, False, "1", ("ada", 5), "tour=False hangs up 0 left"),
+        (False, True, "1", None, "tour=True 0"),
+    ],
+)
+def test_a_console_is_opened_in_a_terminal_or_a_browser(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: Settings,
+    a_terminal: bool,
+    in_a_browser: bool,
+    tour: str,
+    review: tuple[str, int] | None,
+    told: str,
+) -> None:
+    """It ends with its terminal, and says what it leaves there; garbage is collected again afterwards."""
+    said: list[str] = []
+
+    class App:
+        leave_message, return_code = "left", None
+
+        def __init__(self, _: Settings, *, tour: bool, **given: Any) -> None:
+            assert (given["run"], given["read_only"], given["review"]) == (Path("r.db"), True, review)
+            said.append(f"tour={tour}")
+
+        def run(self) -> None:
+            assert not gc.isenabled()
+
+    monkeypatch.setattr("tui.app.LabeltuiApp", App)
+    monkeypatch.setattr(console, "terminal", lambda *_: SimpleNamespace(browser=in_a_browser))
+    monkeypatch.setattr(console, "has_terminal", lambda: a_terminal)
+    monkeypatch.setattr(
+        console, "signal", SimpleNamespace(SIGHUP=1, SIG_DFL=0, signal=lambda *_: said.append("hangs up"))
+    )
+    monkeypatch.setenv("LABELTUI_TOUR", tour)
+    code = console.console(Path("r.db"), settings=settings, read_only=True, review=review)
+    out = capsys.readouterr()
+    assert " ".join([*said, str(code), *out.out.split()]) == told
+    assert ("the console needs a terminal" in out.err) is (told == "2")
+    assert gc.isenabled()

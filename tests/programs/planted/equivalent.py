@@ -247,5 +247,9 @@ EQUIVALENT = {
         "the same message comes back, compressed at another level",
     "core/quality/agreement.py: comparison: if of <= 0 or p <= 0.0:":
         "a draw out of none is none, and no kind has the share 0",
+    "tui/commands/running.py: number: with engine.worker_ahead() as ahead, ThreadPoolExecutor(1) as pool:":
+        "one job is given to the threads",
+    "core/runs/demo.py: number: with ThreadPoolExecutor(1) as pool:  # the simulator takes as long to start as the run takes to make":
+        "one job is given to the threads",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
