@@ -56,6 +56,13 @@ def test_each_part_of_a_run_has_its_own_figure() -> None:
     assert parts["key", "main"].emails[:3] == (0, 20, 40), "those that differ come first"
 
 
+def test_twelve_parts_of_a_kind_are_shown_those_with_most_audited_first() -> None:
+    """Of equal ones those whose names come first."""
+    members = [member(number, "1", "1", key=f"key-{number % 14:02}") for number in range(14 * 3 + 2)]
+    shown = [(part.name, part.audited) for part in judge(audit(members)).breakdowns if part.by == "key"]
+    assert shown == [("key-00", 4), ("key-01", 4), *((f"key-{number:02}", 3) for number in range(2, 12))]
+
+
 def test_a_half_of_the_run_is_told_from_the_other() -> None:
     """By the place of each email: 26 audited ones before the middle, 9 from there on; what is left bounds the rest."""
     members = [member(number, "1", "1", position=number if number < 26 else 200 + number - 26) for number in range(35)]

@@ -251,5 +251,7 @@ EQUIVALENT = {
         "one job is given to the threads",
     "core/runs/demo.py: number: with ThreadPoolExecutor(1) as pool:  # the simulator takes as long to start as the run takes to make":
         "one job is given to the threads",
+    "core/quality/packing.py: comparison: return self.sum >= LIMIT and _sign_test(self.stayed, self.gone) <= SIGN_LIMIT":
+        "a sum of powers of a half is never exactly that limit (the other comparison would be seen)",
 }  # fmt: skip
 """By module, kind and line (``Fault.name``): why no test could notice that fault."""
