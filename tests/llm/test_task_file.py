@@ -108,6 +108,17 @@ def test_settings_of_later_editions_leave_the_version_of_older_tasks() -> None:
     assert versioned(replace(task, judge="tolerant")).version == task.version
 
 
+@pytest.mark.parametrize(("count", "taken"), [(1, False), (2, True), (2_000, True), (2_001, False)])
+def test_a_task_has_two_to_two_thousand_labels(load: Loader, count: int, taken: bool) -> None:
+    """Others are refused with both bounds."""
+    text = 'rubric = "x"\n' + "".join(f'[[labels]]\nvalue = "{number}"\n' for number in range(count))
+    if taken:
+        assert len(load(text).labels) == count
+    else:
+        with pytest.raises(TaskError, match=rf"has {count} entries.*List 2 to 2000 under \[\[labels\]\]"):
+            load(text)
+
+
 def test_labels_may_be_many_of_several_words_and_in_any_script(load: Loader) -> None:
     """Two thousand of them, with joiners and right-to-left text; two that differ by their Unicode form are refused."""
     values = [f"very good no. {n}" for n in range(1_996)] + ["عمل شخصي", "می\u200cخواهم", "नौकरी", "仕事"]

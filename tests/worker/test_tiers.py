@@ -155,6 +155,18 @@ def test_a_full_tier_rests_after_three_refusals_for_ever_longer() -> None:
     assert tiers.next() == f"1.5 s {words}"
 
 
+@pytest.mark.parametrize(("asked_at", "waits"), [(99.9, "1.5 s"), (100.0, "3 s")])
+def test_a_call_that_was_asked_before_a_rest_does_not_prolong_it(asked_at: float, waits: str) -> None:
+    """One that was asked at its beginning does."""
+    tiers = Tiers("flex")
+    tiers.pacer.served("flex")
+    for _ in range(3):
+        tiers.next()
+        tiers.full()
+    tiers.full(asked_at=asked_at)
+    assert tiers.next().startswith(f"{waits} the flex tier is full")
+
+
 @pytest.mark.parametrize(("lane", "error"), [("live", CapacityError("498")), ("flex", RateLimitedError("429"))])
 def test_only_a_refusal_of_the_tier_itself_lets_it_rest(lane: str, error: CallError) -> None:
     """Not a live call's, and not a quota's."""
