@@ -266,3 +266,45 @@ def test_a_file_that_lacks_a_part_is_refused_when_it_is_opened(damaged: Callable
         db.execute("DROP TABLE gold")
     with pytest.raises(RunFileError, match=r"the table gold is missing"):
         RunReader(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sound"),
+    [
+        ("cursor", 2**53, True),
+        ("cursor", 2**53 + 1, False),
+        ("cursor", -(2**53) - 1, False),
+        ("cursor", 1.5, False),
+        ("heartbeat_at", 1e11, True),
+        ("heartbeat_at", 1.1e11, False),
+        ("heartbeat_at", "now", False),
+        ("state", "odd", False),
+    ],
+)
+def test_values_of_a_run_are_looked_at_when_it_is_opened(
+    make_run: MakeRun, name: str, value: object, sound: bool
+) -> None:
+    """Numbers that a float holds exactly, moments that can be shown, texts and a state that there is."""
+    path = make_run(["one"])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE run SET {name} = ?", (value,))
+    if sound:
+        RunReader(path).close()
+        return
+    with pytest.raises(RunFileError, match=rf"is damaged: {name} of its run is '{re.escape(str(value))}'"):
+        RunReader(path)
+
+
+def test_a_file_that_only_lacks_its_new_number_is_brought_up_to_date(make_run: MakeRun) -> None:
+    """It was cut off behind its last migration; a copy is made before, as of any older file."""
+    path = make_run(["one"])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {FORMAT_VERSION - 1}")
+    with RunLock(path) as lock:
+        Store.open(path, lock).close()
+        Store.open(path, lock).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
+    assert sorted(each.name for each in path.parent.glob("*.before-format-*")) == [
+        f"small.before-format-{FORMAT_VERSION}.db"
+    ]
