@@ -76,6 +76,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or plural_of(one)}"
 
 
+def toml_place(error: ValueError) -> str:
+    """Return where a TOML file breaks off (``line 3``), without what stands there: it may be a secret."""
+    found = re.search(r"\(at (line \d+|end of document)", str(error))
+    return found[1] if found else "its encoding"
+
+
 def one_line(text: str, *, limit: int | None = None) -> str:
     """Return :func:`inert` on a single line: runs of white space become one space."""
     if text.isascii() and text.isprintable() and " " not in text and (limit is None or len(text) <= limit):

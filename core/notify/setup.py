@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.text import toml_place
 
 DESKTOP = ("auto", "9", "777", "off")
 """Desktop notifications: as the terminal is known, by OSC 9, by OSC 777, or none."""
@@ -54,10 +55,7 @@ def read_setup(path: Path) -> NotifySetup:
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): check its owner and permissions.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The parser's message can quote the file, and with it an address: only its place is passed on.
-        place = re.search(r"\(at (line \d+|end of document)", str(error))
-        where = place[1] if place else "its encoding"
-        raise UsageError(f"{path} is not valid TOML ({where}): mend it there.") from None
+        raise UsageError(f"{path} is not valid TOML ({toml_place(error)}): mend it there.") from None
     urls = said.get("urls", [])
     if urls and os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"Others can read {path}, which holds addresses with tokens. Run: chmod 600 {path}")

@@ -21,7 +21,7 @@ from core.errors import KeysError, UsageError
 from core.files import write_whole
 from core.server_address import GROQ_ROOT, address_of, presets_of
 from core.settings import private_dir
-from core.text import one_line
+from core.text import one_line, toml_place
 
 FILE_SOURCE = "keys.toml"
 
@@ -253,9 +253,7 @@ def tables_of_file(path: Path) -> dict[str, dict[str, object]]:
     except OSError as error:
         raise KeysError(f"{path} cannot be read ({error.strerror}): check its owner and permissions") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The parser's message can quote the file, and with it a secret: only its place is passed on.
-        place = re.search(r"\(at (line \d+|end of document)", str(error))
-        raise KeysError(f"{path} is not valid TOML ({place[1] if place else 'its encoding'}): mend it there") from None
+        raise KeysError(f"{path} is not valid TOML ({toml_place(error)}): mend it there") from None
     keys = content.get("keys", {})
     if not isinstance(keys, dict) or not all(isinstance(table, dict) for table in keys.values()):
         raise KeysError(f'{path} is not as expected: each key is a table [keys.<alias>] with secret = "…"')
