@@ -223,3 +223,49 @@ def made(of: type, app: Noted, *given: Any, **state: Any) -> Any:
     screen = type(of.__name__, (of,), {**usual, **state})(*given)
     screen.focused_by_test = focused
     return screen
+
+
+class Rowed:
+    """Rows that keep what they are told."""
+
+    def __init__(self, selected: Any = None) -> None:
+        self.selected = None if selected is None else SimpleNamespace(value=selected)
+        self.rows: list[Any] = []
+        self.cursor, self.empty, self.columns, self.done = 5, "reading", None, list[str]()
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    def set_rows(self, rows: Any) -> None:
+        self.rows = list(rows)
+
+    def set_columns(self, columns: Any) -> None:
+        self.columns = columns
+
+    def focus(self) -> None:
+        self.done.append("focus")
+
+    def action_page(self, step: int) -> None:
+        self.done.append(f"page {step}")
+
+    def action_move(self, step: int) -> None:
+        self.done.append(f"move {step}")
+
+
+def step(of: type, **state: Any) -> tuple[Any, Any]:
+    """A step that notes what it says, and its console."""
+    app = Noted(**dict(state.pop("answers", ())))
+    failing = state.pop("failing", "")
+    if failing:
+        app.jobs = SimpleNamespace(send=lambda work, then, failed: failed(failing))  # type: ignore[assignment]
+    usual = {
+        "tell": lambda *parts: app.told.append("".join(part if isinstance(part, str) else part[0] for part in parts)),
+        "refuse": lambda text: app.told.append(f"refused: {text}"), "_rows": Rowed(),
+    }  # fmt: skip
+    return bare(of, app, **{**usual, **state}), app
+
+
+def never(_: Any) -> None:
+    """Not to be called."""
+    raise AssertionError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.engine import NewRunRequest
-from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts_of
+from tests.tui.bare import GONE, Noted, Part, Parts, Rowed, composed, made, never, step, texts_of
 from tests.tui.conftest import toned
 from tests.tui.fakes import KEYS, TASK
 from tui.actions import active  # noqa: F401 - it names the keys
@@ -19,52 +19,6 @@ from tui.screens.new_run.forecast import ForecastStep
 from tui.screens.new_run.settings import SettingsStep
 
 COMMAND = NewRunRequest("mail.csv", "mail")
-
-
-class Rowed:
-    """Rows that keep what they are told."""
-
-    def __init__(self, selected: Any = None) -> None:
-        self.selected = None if selected is None else SimpleNamespace(value=selected)
-        self.rows: list[Any] = []
-        self.cursor, self.empty, self.columns, self.done = 5, "reading", None, list[str]()
-
-    @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    def set_rows(self, rows: Any) -> None:
-        self.rows = list(rows)
-
-    def set_columns(self, columns: Any) -> None:
-        self.columns = columns
-
-    def focus(self) -> None:
-        self.done.append("focus")
-
-    def action_page(self, step: int) -> None:
-        self.done.append(f"page {step}")
-
-    def action_move(self, step: int) -> None:
-        self.done.append(f"move {step}")
-
-
-def step(of: type, **state: Any) -> tuple[Any, Any]:
-    """A step that notes what it says, and its console."""
-    app = Noted(**dict(state.pop("answers", ())))
-    failing = state.pop("failing", "")
-    if failing:
-        app.jobs = SimpleNamespace(send=lambda work, then, failed: failed(failing))  # type: ignore[assignment]
-    usual = {
-        "tell": lambda *parts: app.told.append("".join(part if isinstance(part, str) else part[0] for part in parts)),
-        "refuse": lambda text: app.told.append(f"refused: {text}"), "_rows": Rowed(),
-    }  # fmt: skip
-    return bare(of, app, **{**usual, **state}), app
-
-
-def never(_: Any) -> None:
-    """Not to be called."""
-    raise AssertionError
 
 
 # -- the settings ------------------------------------------------------------------------------------------------------------

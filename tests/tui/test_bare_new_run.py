@@ -15,7 +15,7 @@ from core.engine import FIRST_N, NewRunRequest
 from core.model import LabelMeaning
 from core.runs.requests import TEMPLATE, TaskChoice
 from core.sources.preview import Counted, Entry, Folder, Looked
-from tests.tui.bare import GONE, Noted, Part, Parts, bare, composed, made, texts_of
+from tests.tui.bare import GONE, Noted, Part, Parts, Rowed, bare, composed, made, step, texts_of
 from tests.tui.conftest import toned
 from tests.tui.fakes import KEYS, NOW, TASK
 from tests.tui.test_task import NEW
@@ -30,52 +30,6 @@ from tui.screens.new_run.writing import WriteTask
 from tui.view_state import ViewState
 
 COMMAND = NewRunRequest("mail.csv", "mail")
-
-
-class Rowed:
-    """Rows that keep what they are told."""
-
-    def __init__(self, selected: Any = None) -> None:
-        self.selected = None if selected is None else SimpleNamespace(value=selected)
-        self.rows: list[Any] = []
-        self.cursor, self.empty, self.columns, self.done = 5, "reading", None, list[str]()
-
-    @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    def set_rows(self, rows: Any) -> None:
-        self.rows = list(rows)
-
-    def set_columns(self, columns: Any) -> None:
-        self.columns = columns
-
-    def focus(self) -> None:
-        self.done.append("focus")
-
-    def action_page(self, step: int) -> None:
-        self.done.append(f"page {step}")
-
-    def action_move(self, step: int) -> None:
-        self.done.append(f"move {step}")
-
-
-def step(of: type, **state: Any) -> tuple[Any, Any]:
-    """A step that notes what it says, and its console."""
-    app = Noted(**dict(state.pop("answers", ())))
-    failing = state.pop("failing", "")
-    if failing:
-        app.jobs = SimpleNamespace(send=lambda work, then, failed: failed(failing))  # type: ignore[assignment]
-    usual = {
-        "tell": lambda *parts: app.told.append("".join(part if isinstance(part, str) else part[0] for part in parts)),
-        "refuse": lambda text: app.told.append(f"refused: {text}"), "_rows": Rowed(),
-    }  # fmt: skip
-    return bare(of, app, **{**usual, **state}), app
-
-
-def never(_: Any) -> None:
-    """Not to be called."""
-    raise AssertionError
 
 
 # -- the screen ------------------------------------------------------------------------------------------------------------
